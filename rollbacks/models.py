@@ -1,0 +1,228 @@
+"""Rollbacks, who approved them, every attempt and send, and the audit trail.
+
+The trail points to what it speaks of, so everything it points to is protected from deletion. What must never happen is
+refused by the database: a second open attempt on an object, a second approval by the same person, a gap or a fork in a
+tenant's chain, a change of an entry.
+"""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from tenants.models import Snapshot, Tenant, TrackedConfig
+
+
+class Rollback(models.Model):
+    """One planned return of one object to an earlier version: the frozen plan and where it stands."""
+
+    class State(models.TextChoices):
+        AWAITING_APPROVAL = "awaiting_approval", "awaiting approval"
+        APPROVED = "approved", "approved"
+        APPLYING = "applying", "applying"
+        APPLIED = "applied", "applied"
+        REFUSED = "refused", "refused"
+        CONFLICT = "conflict", "conflict"
+        FAILED = "failed", "failed"
+        UNKNOWN = "unknown", "outcome unknown"
+        CANCELLED = "cancelled", "cancelled"
+        EXPIRED = "expired", "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="rollbacks")
+    config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="rollbacks")
+    target = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
+    base = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
+    undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
+
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=500, help_text="Of the request, below the tenant's API host.")
+    body = models.BinaryField(help_text="The exact bytes to send, frozen when the plan was made.")
+    base_version = models.BigIntegerField(null=True)
+    base_etag = models.BinaryField(null=True)
+    base_digest = models.CharField(max_length=64)
+    target_digest = models.CharField(max_length=64)
+    sent_version = models.BigIntegerField(null=True, help_text="The version number inside the body.")
+    expected_version = models.BigIntegerField(null=True, help_text="What live bears once the write has landed.")
+    guard_level = models.CharField(max_length=1, choices=[("A", "A"), ("B", "B"), ("C", "C")])
+    type_profile = models.CharField(max_length=64, help_text="Digest of the resource type's declaration.")
+    plan_digest = models.CharField(max_length=64)
+
+    reason = models.TextField()
+    ticket = models.CharField(max_length=100, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    approvals_needed = models.PositiveSmallIntegerField()
+
+    state = models.CharField(max_length=20, choices=State.choices)
+    verdict = models.CharField(max_length=20, blank=True)
+    explanation = models.TextField(blank=True, help_text="Why it stands where it stands, in whole sentences.")
+    refusals = models.JSONField(default=list, help_text='[{"guard": …, "message": …}] of the last check.')
+    state_changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-requested_at",)
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="rollback_state_known",
+                condition=Q(
+                    state__in=[
+                        "awaiting_approval",
+                        "approved",
+                        "applying",
+                        "applied",
+                        "refused",
+                        "conflict",
+                        "failed",
+                        "unknown",
+                        "cancelled",
+                        "expired",
+                    ]
+                ),
+            ),
+            models.CheckConstraint(name="rollback_guard_level_known", condition=Q(guard_level__in=["A", "B", "C"])),
+        ]
+        indexes: ClassVar = [models.Index(fields=("state", "expires_at"), name="rollback_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.config} to v{self.target.version}"
+
+
+class Approval(models.Model):
+    """One person's word on one plan, bound to the digest of what they saw."""
+
+    class Decision(models.TextChoices):
+        APPROVED = "approved", "approved"
+        REJECTED = "rejected", "rejected"
+
+    rollback = models.ForeignKey(Rollback, on_delete=models.PROTECT, related_name="approvals")
+    approver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decision = models.CharField(max_length=10, choices=Decision.choices)
+    plan_digest = models.CharField(max_length=64)
+    comment = models.TextField(blank=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("decided_at",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("rollback", "approver"), name="approval_once_a_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.approver} {self.decision} {self.rollback}"
+
+
+class Attempt(models.Model):
+    """One guard and one frozen body, driven to a verdict; open from T1 to T2 (PROTOCOL.md)."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        CLOSED = "closed", "closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rollback = models.ForeignKey(Rollback, on_delete=models.PROTECT, related_name="attempts")
+    config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="attempts")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    if_match = models.BinaryField(null=True)
+    body_sha256 = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=20, blank=True)
+    evidence = models.JSONField(default=dict)
+    read_back = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    race_window_ms = models.PositiveIntegerField(null=True, help_text="Level C: from the compared GET to the PUT.")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    driver = models.CharField(max_length=120, blank=True, help_text="Who drives it now; decides nothing but that.")
+    driven_until = models.DateTimeField(null=True, blank=True, help_text="The end of the driver's lease.")
+    look_again_at = models.DateTimeField(null=True, blank=True)
+    horizon_at = models.DateTimeField(help_text="Until when a stale read is to be expected after the last send.")
+
+    class Meta:
+        ordering = ("opened_at",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("config",), condition=Q(state="open"), name="one_open_attempt_a_config"),
+            models.UniqueConstraint(fields=("rollback",), name="one_attempt_a_rollback"),
+            models.CheckConstraint(
+                name="attempt_closed_with_verdict",
+                condition=Q(state="open", closed_at__isnull=True)
+                | (Q(state="closed", closed_at__isnull=False) & ~Q(verdict="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {str(self.id)[:8]} {self.state}"
+
+
+class Send(models.Model):
+    """One time that the attempt's bytes may have left; written before they do, completed when an answer came."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="sends")
+    number = models.PositiveSmallIntegerField()
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    code = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)
+    outcome = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="How the answer was read: applied, refused, lost_race, locked, unknown …",
+    )
+    answered_version = models.BigIntegerField(null=True, blank=True)
+    answered_digest = models.CharField(max_length=64, blank=True)
+    answered_etag = models.BinaryField(null=True)
+    correlation_id = models.CharField(max_length=100, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints: ClassVar = [models.UniqueConstraint(fields=("attempt", "number"), name="send_numbered_once")]
+
+    def __str__(self) -> str:
+        return f"send {self.number}"
+
+
+class AuditHead(models.Model):
+    """The end of a tenant's chain: the row that is locked last, so that the sequence has no gap and no fork."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT, primary_key=True, related_name="audit_head")
+    seq = models.BigIntegerField(default=0)
+    hash = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant} at {self.seq}"
+
+
+class AuditEntry(models.Model):
+    """One thing that happened, in a tenant's chain; append-only in the database itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="audit_entries")
+    seq = models.BigIntegerField()
+    at = models.DateTimeField()
+    action = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=20)
+    actor = models.CharField(max_length=200, help_text="The user's name then, or the part of the console that acted.")
+    config = models.ForeignKey(TrackedConfig, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    rollback = models.ForeignKey(
+        Rollback, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries"
+    )
+    attempt = models.ForeignKey(Attempt, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries")
+    payload = models.BinaryField(help_text="The canonical JSON (RFC 8785) that the hash is over.")
+    previous_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    class Meta:
+        ordering = ("-at", "-seq")
+        verbose_name_plural = "audit entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("tenant", "seq"), name="audit_seq_once_a_tenant"),
+            models.UniqueConstraint(fields=("tenant", "previous_hash"), name="audit_chain_never_forks"),
+            models.CheckConstraint(name="audit_seq_from_one", condition=Q(seq__gte=1)),
+        ]
+        indexes: ClassVar = [models.Index(fields=("tenant", "-at"), name="audit_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant.slug} #{self.seq} {self.action}"

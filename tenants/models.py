@@ -1,0 +1,219 @@
+"""Tenants, who may see them, what is tracked in them, and every version ever seen.
+
+A fact about the past is only ever added: a `Snapshot` and a `Document` are never changed and never deleted here, and what
+the platform no longer shows is marked so on its `TrackedConfig`. Invariants are constraints of the database.
+"""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+from tenants import regions
+
+
+class Tenant(models.Model):
+    """One organization on the platform, with the OAuth client through which the console reaches it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use lower-case letters, digits and hyphens.")],
+        help_text="The short name that commands use.",
+    )
+    name = models.CharField(max_length=120)
+    region = models.CharField(
+        max_length=60,
+        choices=[*((domain, domain) for domain in regions.DOMAINS), (regions.CUSTOM, "custom hosts")],
+        help_text="The domain of the platform on which the organization lives.",
+    )
+    api_url = models.URLField(blank=True, help_text="Only for custom hosts.")
+    login_url = models.URLField(blank=True, help_text="Only for custom hosts.")
+    client_id = models.CharField("OAuth client id", max_length=120)
+    client_secret_sealed = models.BinaryField(editable=False)
+    organization_id = models.CharField(
+        max_length=60,
+        blank=True,
+        help_text="The organization that the OAuth client must belong to; learned at the first check when left empty.",
+    )
+    approvals_needed = models.PositiveSmallIntegerField(
+        default=1, help_text="How many other people must approve each rollback."
+    )
+    frozen = models.BooleanField(default=False, help_text="No rollback is carried out while this is on.")
+    frozen_reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tenant_region_known",
+                condition=Q(region__in=[*regions.DOMAINS, regions.CUSTOM]),
+            ),
+            models.CheckConstraint(
+                name="tenant_hosts_belong_to_custom_region",
+                condition=(Q(region=regions.CUSTOM) & ~Q(api_url="") & ~Q(login_url=""))
+                | (~Q(region=regions.CUSTOM) & Q(api_url="", login_url="")),
+            ),
+            models.CheckConstraint(name="tenant_approvals_at_most_nine", condition=Q(approvals_needed__lte=9)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def api_base(self) -> str:
+        """The base URL of the API, without a slash at its end."""
+        return (self.api_url or regions.api_host(self.region)).rstrip("/")
+
+    @property
+    def login_base(self) -> str:
+        """The base URL of the token endpoint, without a slash at its end."""
+        return (self.login_url or regions.login_host(self.region)).rstrip("/")
+
+
+class Membership(models.Model):
+    """One role of one user in one tenant; a user may hold several."""
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer", "viewer: may look"
+        OPERATOR = "operator", "operator: may request and carry out rollbacks"
+        APPROVER = "approver", "approver: may approve what others requested"
+        AUDITOR = "auditor", "auditor: may read and export the audit trail"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("tenant__name", "user__username", "role")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("user", "tenant", "role"), name="membership_once"),
+            models.CheckConstraint(
+                name="membership_role_known",
+                condition=Q(role__in=["viewer", "operator", "approver", "auditor"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} in {self.tenant}"
+
+
+class TrackedConfig(models.Model):
+    """One remote object whose every version is kept."""
+
+    class Presence(models.TextChoices):
+        UNSEEN = "unseen", "not looked at yet"
+        PRESENT = "present", "present"
+        VANISHED = "vanished", "vanished from the platform"
+        UNREADABLE = "unreadable", "cannot be read"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="configs")
+    resource_type = models.CharField(max_length=80)
+    object_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=300, blank=True, help_text="The name the object bore when it was last seen.")
+    presence = models.CharField(max_length=20, choices=Presence.choices, default=Presence.UNSEEN)
+    presence_detail = models.TextField(blank=True, help_text="Why the object cannot be read, in a sentence.")
+    live = models.ForeignKey(
+        "Snapshot",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What live was when it was last seen.",
+    )
+    baseline = models.ForeignKey(
+        "Snapshot",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The version that somebody accepted as right; anything else on live is drift.",
+    )
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="The heartbeat: when live was last asked for.")
+    changed_at = models.DateTimeField(null=True, blank=True, help_text="When a change was last seen.")
+    history_imported_at = models.DateTimeField(null=True, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Looks in a row that failed; they space the next ones.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("tenant__name", "resource_type", "name")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("tenant", "resource_type", "object_id"), name="config_tracked_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.object_id
+
+    @property
+    def address(self) -> str:
+        """`TYPE:OBJECT_ID`, as commands write it."""
+        return f"{self.resource_type}:{self.object_id}"
+
+
+class Document(models.Model):
+    """The exact bytes of an answer of the platform, each content once."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64, help_text="Of the bytes themselves, in hexadecimal.")
+    body = models.BinaryField()
+    size = models.PositiveIntegerField(help_text="In bytes.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="document_sha256_is_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class Snapshot(models.Model):
+    """One version of one object as it was seen once, and how."""
+
+    class Source(models.TextChoices):
+        LIVE = "live", "seen live"
+        HISTORY = "history", "imported from the platform's own history"
+        READ_BACK = "read_back", "read back after a write of ours"
+
+    config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="snapshots")
+    version = models.BigIntegerField(
+        help_text="The platform's number; the console's own running number for types that have none."
+    )
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="snapshots")
+    etag = models.BinaryField(null=True, help_text="Exactly as received, quotes included.")
+    digest = models.CharField(max_length=64, help_text="Of the type's projection of the content (PROTOCOL.md).")
+    source = models.CharField(max_length=20, choices=Source.choices)
+    author_id = models.CharField(max_length=200, blank=True, help_text="As the platform names whoever wrote it.")
+    author_name = models.CharField(max_length=300, blank=True)
+    written_at = models.DateTimeField(null=True, blank=True, help_text="When the platform says that it was written.")
+    captured_at = models.DateTimeField(help_text="When it was first seen here.")
+    correlation_id = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ("-version", "-captured_at", "-id")
+        get_latest_by = ("version", "captured_at")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("config", "version", "digest", "etag"),
+                name="snapshot_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(name="snapshot_digest_is_hex", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
+        ]
+        indexes: ClassVar = [models.Index(F("config"), F("captured_at").desc(), name="snapshot_by_time")]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"
+
+    @property
+    def etag_text(self) -> str:
+        """The ETag for a page or a terminal; header bytes are Latin-1 (RFC 9110 section 5.5)."""
+        return bytes(self.etag).decode("latin-1") if self.etag is not None else ""
