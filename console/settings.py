@@ -4,6 +4,8 @@ from pathlib import Path
 
 import environ
 
+from console import embedded
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env("CONSOLE_DATA_DIR", default=str(BASE_DIR / "var")))
@@ -47,7 +49,9 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": env.db("DATABASE_URL", default="postgres:///console")}
+# None where DATABASE_URL names another PostgreSQL; nothing is started by naming it here.
+EMBEDDED_CLUSTER = None if env("DATABASE_URL", default="") else embedded.Cluster(DATA_DIR)
+DATABASES = {"default": EMBEDDED_CLUSTER.parameters() if EMBEDDED_CLUSTER else env.db("DATABASE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -1,0 +1,47 @@
+"""What every test can rely on: a real PostgreSQL, started for the first test that asks for a database."""
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from console import embedded
+
+# So many runs of one checkout may use the database at the same time.
+RUNS_AT_ONCE = 16
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    """Start PostgreSQL and give this run a database of its own, so that two runs do not meet."""
+    folder = Path(settings.DATA_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    embedded.ensure_running()
+    for number in range(1, RUNS_AT_ONCE + 1):
+        with (folder / f"run-{number}.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            default = connections["default"].settings_dict
+            default["TEST"]["NAME"] = f"test_{default['NAME']}_{number}"
+            yield
+            return
+    pytest.exit(
+        f"{RUNS_AT_ONCE} test runs already use {folder}; wait until one of them has ended.", returncode=2
+    )
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """Return a DATABASE_URL of this run's database, for processes that a test starts."""
+    default = connections["default"].settings_dict
+    cluster: embedded.Cluster | None = settings.EMBEDDED_CLUSTER
+    if cluster is not None:
+        return cluster.url(default["NAME"])
+    host, port = default["HOST"].replace("/", "%2F"), default["PORT"]
+    password = f":{default['PASSWORD']}" if default["PASSWORD"] else ""
+    return f"postgres://{default['USER']}{password}@{host}{f':{port}' if port else ''}/{default['NAME']}"
