@@ -1,0 +1,32 @@
+"""Pure work on JSON documents: strict reading, canonical form, digest, raw members, difference, display rows.
+
+Nothing here imports Django, the network or the database; values go in, values come out.
+"""
+
+from tenants.documents.canonical import canonical_bytes, digest
+from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
+from tenants.documents.raw_members import compose, extract, replace, root_members
+from tenants.documents.spelling import to_text
+from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
+from tenants.documents.values import Number, Value
+
+__all__ = [
+    "LIMITS",
+    "InvalidDocument",
+    "InvalidPointer",
+    "Limits",
+    "NotFound",
+    "Number",
+    "Value",
+    "canonical_bytes",
+    "compose",
+    "digest",
+    "extract",
+    "join",
+    "load",
+    "replace",
+    "resolve",
+    "root_members",
+    "split",
+    "to_text",
+]
