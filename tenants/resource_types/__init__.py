@@ -1,5 +1,25 @@
 """The catalogue: what the console knows of each type of remote object, as data (`catalogue.toml`)."""
 
+from tenants.resource_types.catalogue import InvalidCatalogue, UnknownType, all_types, get
 from tenants.resource_types.definition import Guard, Paging, ResourceType, VersionRule
+from tenants.resource_types.projection import Author, author_of, content_digest, project, version_of, written_at
+from tenants.resource_types.refusals import Refusal, classify
 
-__all__ = ["Guard", "Paging", "ResourceType", "VersionRule"]
+__all__ = [
+    "Author",
+    "Guard",
+    "InvalidCatalogue",
+    "Paging",
+    "Refusal",
+    "ResourceType",
+    "UnknownType",
+    "VersionRule",
+    "all_types",
+    "author_of",
+    "classify",
+    "content_digest",
+    "get",
+    "project",
+    "version_of",
+    "written_at",
+]

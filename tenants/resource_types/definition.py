@@ -6,6 +6,9 @@ types keep their version inside `metadata`. Every root member belongs to exactly
     writable    goes into the body of a write and into the digest
     stateful    goes into the body as it is on *live*, never from a snapshot; not in the digest
     read_only   set by the server; not in the body, not in the digest
+
+Two kinds of read-only members go into the body all the same: those in `carried`, as they are on live (the assist
+contract names `id` among the members of a body), and the version, by the type's `version_rule`.
 """
 
 import hashlib
@@ -79,13 +82,16 @@ class ResourceType:
     required: tuple[str, ...]
     stateful: tuple[str, ...]
     read_only: tuple[str, ...]
+    carried: tuple[str, ...]
+    """Read-only members that the body repeats as they are on live, because the type's contract names them in it."""
     volatile: tuple[str, ...]
     """Members that move by themselves: a page sets them apart, and they are no drift."""
     null_clears: bool
-    """Whether a member that live has and the target lacks is sent as an explicit null."""
+    """Whether a member that live has and the target lacks is sent as an explicit null; the two are then equal."""
     identity_keys: tuple[str, ...]
     """Keys by which the items of lists inside this type are told apart, best first."""
     read_permission: str
+    """Empty where PLATFORM.md names none."""
     write_permission: str
     visibility_horizon_seconds: float
     """How long a read may still show what was before a write."""
@@ -100,6 +106,11 @@ class ResourceType:
     def known(self) -> frozenset[str]:
         """Every root member that the type may have."""
         return frozenset((*self.writable, *self.stateful, *self.read_only))
+
+    @property
+    def from_live(self) -> tuple[str, ...]:
+        """Every root member that a body takes from live, never from a snapshot: carried ones, then stateful ones."""
+        return (*self.carried, *self.stateful)
 
     @property
     def guard_level(self) -> str:

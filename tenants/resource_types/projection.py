@@ -1,0 +1,78 @@
+"""What counts as the configuration in an object of one type: its writable members, and nothing that moves by itself.
+
+Digests are over the projection, so that a heartbeat of the server (a status, a member count, a date) is no change and
+no drift (PROTOCOL.md, "The words").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tenants.documents import NotFound, Value, digest, resolve
+from tenants.resource_types.definition import ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a version, as the platform names them; each part is empty where it does not say."""
+
+    id: str
+    name: str
+    app_id: str
+    """The OAuth client through which it was written: ours, or a stranger's."""
+
+
+def project(rtype: ResourceType, value: Mapping[str, Value]) -> dict[str, Value]:
+    """Give the writable members of an object, in its order.
+
+    Where null clears a member (`null_clears`), null and absent are one configuration, and nulls are left out.
+    """
+    return {
+        key: member
+        for key, member in value.items()
+        if key in rtype.writable and not (rtype.null_clears and member is None)
+    }
+
+
+def content_digest(rtype: ResourceType, value: Mapping[str, Value]) -> str:
+    """Give the digest of an object's configuration: SHA-256 over its projection, 64 hexadecimal digits."""
+    return digest(project(rtype, value))
+
+
+def version_of(rtype: ResourceType, value: Mapping[str, Value]) -> int | None:
+    """Give the platform's version number; None where the type has none or the object shows no integer there."""
+    if not rtype.version_pointer:
+        return None
+    try:
+        found = resolve(dict(value), rtype.version_pointer)
+    except NotFound:
+        return None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def author_of(value: Mapping[str, Value]) -> Author:
+    """Give who wrote this version (`modifiedBy`, else `createdBy`) and through which client (`modifiedByApp`, …)."""
+    person = value.get("modifiedBy") or value.get("createdBy")
+    app = value.get("modifiedByApp") or value.get("createdByApp")
+    return Author(id=_text(person, "id"), name=_text(person, "name"), app_id=_text(app, "id"))
+
+
+def written_at(value: Mapping[str, Value]) -> datetime | None:
+    """Give when the platform says that this version was written; None where it says nothing that is a date."""
+    for key in ("dateModified", "dateCreated"):
+        said = value.get(key)
+        if isinstance(said, str):
+            try:
+                moment = datetime.fromisoformat(said)
+            except ValueError:
+                continue
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _text(reference: Value, key: str) -> str:
+    """Give one part of a reference, which some services write as an object and some as the bare id."""
+    if isinstance(reference, str):
+        return reference if key == "id" else ""
+    part = reference.get(key) if isinstance(reference, dict) else None
+    return part if isinstance(part, str) else ""
