@@ -1,0 +1,120 @@
+"""The admin site that every page of the console belongs to: its name and its navigation.
+
+A page is named in the navigation once somebody has registered it, and only to a user who may open it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """One line of the navigation before anybody asked for it."""
+
+    label: str
+    icon: str
+    url_name: str
+    model: str
+    """`app_label.model_name` of the registered model that decides who may enter; empty for everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One line of the navigation on one page."""
+
+    label: str
+    icon: str
+    url: str
+    current: bool
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Lines of the navigation that stand together."""
+
+    label: str
+    items: tuple[Item, ...]
+
+
+ENTRANCES: Final[tuple[tuple[str, tuple[Entrance, ...]], ...]] = (
+    (
+        "Operate",
+        (
+            Entrance(label="Overview", icon="home", url_name="admin:index", model=""),
+            Entrance(
+                label="Tenants", icon="building", url_name="admin:tenants_tenant_changelist", model="tenants.tenant"
+            ),
+            Entrance(
+                label="Configurations",
+                icon="cube",
+                url_name="admin:tenants_trackedconfig_changelist",
+                model="tenants.trackedconfig",
+            ),
+            Entrance(
+                label="Rollbacks",
+                icon="rollback",
+                url_name="admin:rollbacks_rollback_changelist",
+                model="rollbacks.rollback",
+            ),
+            Entrance(
+                label="Audit trail",
+                icon="audit",
+                url_name="admin:rollbacks_auditentry_changelist",
+                model="rollbacks.auditentry",
+            ),
+        ),
+    ),
+    (
+        "Access",
+        (
+            Entrance(label="Users", icon="user", url_name="admin:auth_user_changelist", model="auth.user"),
+            Entrance(
+                label="Memberships",
+                icon="users",
+                url_name="admin:tenants_membership_changelist",
+                model="tenants.membership",
+            ),
+        ),
+    ),
+)
+
+
+class ConsoleAdminSite(admin.AdminSite):
+    """Django's admin site under the console's name, with a navigation of its own."""
+
+    site_title = "Config Vault"
+    site_header = "Config Vault"
+    index_title = "Overview"
+    site_url = None
+    enable_nav_sidebar = False
+    empty_value_display = "–"
+
+    def navigation(self, request: HttpRequest) -> list[Group]:
+        """Give the groups of lines that this user may follow, the one of this page marked."""
+        groups = []
+        for label, entrances in ENTRANCES:
+            items = tuple(item for entrance in entrances if (item := self._item(entrance, request)) is not None)
+            if items:
+                groups.append(Group(label=label, items=items))
+        return groups
+
+    def _item(self, entrance: Entrance, request: HttpRequest) -> Item | None:
+        if entrance.model and not self._may_open(entrance.model, request):
+            return None
+        try:
+            url = reverse(entrance.url_name)
+        except NoReverseMatch:
+            return None
+        current = request.path == url if not entrance.model else request.path.startswith(url)
+        return Item(label=entrance.label, icon=entrance.icon, url=url, current=current)
+
+    def _may_open(self, model: str, request: HttpRequest) -> bool:
+        for registered, model_admin in self._registry.items():
+            if registered._meta.label_lower == model:  # noqa: SLF001 - Django's documented way to a model's names
+                return model_admin.has_module_permission(request)
+        return False

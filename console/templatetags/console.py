@@ -1,0 +1,90 @@
+"""Tags that every page may use: icons, the navigation, and how times are told."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
+
+from console.icons import ICONS
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Give an inline drawing that takes the colour of the text beside it and says nothing to a screen reader."""
+    return mark_safe(  # noqa: S308 - from a constant table
+        f'<svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" '
+        f'stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round">{ICONS[name]}</svg>'
+    )
+
+
+@register.inclusion_tag("console/navigation.html", takes_context=True)
+def navigation(context: template.Context) -> dict[str, Any]:
+    """Give the groups of pages that this user may open, the current one marked."""
+    request = context["request"]
+    groups = admin.site.navigation(request) if hasattr(admin.site, "navigation") else []
+    return {"groups": groups}
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Tell a time in UTC to the minute, with the exact one in the element and as its title."""
+    if value is None:
+        return "never"
+    utc = timezone.localtime(value)
+    pattern = "%-d %b %H:%M" if utc.year == timezone.now().year else "%-d %b %Y, %H:%M"
+    exact = f"{utc:%Y-%m-%d %H:%M:%S %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), exact, utc.strftime(pattern))
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """Tell how long ago a time was, in one unit, with the exact time as its title."""
+    if value is None:
+        return "never"
+    utc = timezone.localtime(value)
+    seconds = (timezone.now() - value).total_seconds()
+    told = "just now" if seconds < 60 else f"{timesince(value, depth=1)} ago"
+    return format_html('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S %Z}">{}</time>', utc.isoformat(), utc, told)
+
+
+@register.filter
+def pill(value: str) -> str:
+    """Give the kind of pill (ok, warn, danger, info) in which an outcome, a verdict or a state is shown."""
+    return PILLS.get(str(value), "plain")
+
+
+PILLS = {
+    "ok": "ok",
+    "verified": "ok",
+    "applied": "ok",
+    "present": "ok",
+    "approved": "ok",
+    "reached": "info",
+    "applying": "info",
+    "awaiting_approval": "info",
+    "open": "info",
+    "refused": "warn",
+    "denied": "warn",
+    "conflict": "warn",
+    "expired": "warn",
+    "overwritten": "warn",
+    "not_visible_yet": "warn",
+    "unknown": "warn",
+    "indeterminate": "danger",
+    "unreadable": "danger",
+    "vanished": "danger",
+    "divergent": "danger",
+    "failed": "danger",
+    "error": "danger",
+    "added": "ok",
+    "removed": "danger",
+    "changed": "warn",
+    "moved": "moved",
+}
