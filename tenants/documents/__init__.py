@@ -4,6 +4,9 @@ Nothing here imports Django, the network or the database; values go in, values c
 """
 
 from tenants.documents.canonical import canonical_bytes, digest
+from tenants.documents.difference import MISSING, Change, Difference, Missing, compare
+from tenants.documents.labels import visible
+from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, replace, root_members
 from tenants.documents.spelling import to_text
@@ -11,14 +14,20 @@ from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
 from tenants.documents.values import Number, Value
 
 __all__ = [
+    "DEFAULT_IDENTITY_KEYS",
     "LIMITS",
+    "MISSING",
+    "Change",
+    "Difference",
     "InvalidDocument",
     "InvalidPointer",
     "Limits",
+    "Missing",
     "NotFound",
     "Number",
     "Value",
     "canonical_bytes",
+    "compare",
     "compose",
     "digest",
     "extract",
@@ -27,6 +36,8 @@ __all__ = [
     "replace",
     "resolve",
     "root_members",
+    "same",
     "split",
     "to_text",
+    "visible",
 ]
