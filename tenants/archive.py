@@ -1,0 +1,178 @@
+"""Exact bytes in and out of the database, each content once; every version seen, each sighting once.
+
+A sighting is `(version, digest, ETag)` of one object. Seen again, with that ETag or without any, it costs no row. The
+same version with another digest, or with another ETag, is a new row *and* an alarm in the trail: a number that the
+platform calls one state has shown two (PROTOCOL.md, "The verdict": never adopt it silently). An ETag that is missing
+(an imported version has none) or that differs only in its weakness mark (RFC 9110 section 8.8.3.2, weak comparison)
+contradicts nothing.
+
+Order of locks, so that two writers never wait for each other in a ring: the config's row, then documents and snapshots,
+then whatever the trail's recorder takes.
+"""
+
+import functools
+import hashlib
+from typing import TYPE_CHECKING, cast
+
+from django.db import transaction
+
+from tenants import trail
+from tenants.documents import InvalidDocument, load
+from tenants.models import Document, Snapshot, TrackedConfig
+from tenants.resource_types import projection
+from tenants.resource_types.definition import ResourceType, VersionRule
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tenants.documents import Value
+    from tenants.remote.answers import Answer
+
+
+class UnusableContent(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+    """The bytes that came cannot be kept as a version of the object; the message says why, in a sentence."""
+
+
+def keep(raw: bytes) -> Document:
+    """Give the document with exactly these bytes, stored now unless it already is."""
+    raw = bytes(raw)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    kept = Document.objects.defer("body").filter(pk=sha256).first()
+    if kept is None:
+        fresh = Document(sha256=sha256, body=raw, size=len(raw))
+        Document.objects.bulk_create([fresh], ignore_conflicts=True)  # another worker may be keeping the same bytes
+        kept = Document.objects.defer("body").get(pk=sha256)
+    return kept
+
+
+def bytes_of(snapshot: Snapshot) -> bytes:
+    """Give the exact bytes that came, proved against their SHA-256; raises UnusableContent when they were changed."""
+    return _body(snapshot.document_id)
+
+
+def value_of(snapshot: Snapshot) -> "dict[str, Value]":
+    """Give the snapshot's content as a value: shared between callers, so read it and never change it."""
+    return _value(snapshot.document_id)
+
+
+def _body(sha256: str) -> bytes:
+    body = bytes(Document.objects.values_list("body", flat=True).get(pk=sha256))
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise UnusableContent(
+            f"The stored bytes of document {sha256[:12]} are not the ones that came: their SHA-256 is another. They "
+            f"are not used; restore the database from a backup."
+        )
+    return body
+
+
+@functools.lru_cache(maxsize=64)
+def _value(sha256: str) -> "dict[str, Value]":
+    return value_from(_body(sha256))
+
+
+def value_from(raw: bytes) -> "dict[str, Value]":
+    """Read an object's bytes strictly; raises UnusableContent with a sentence for anything but one JSON object."""
+    try:
+        value = load(raw)
+    except InvalidDocument as error:
+        raise UnusableContent(str(error)) from error
+    if not isinstance(value, dict):
+        raise UnusableContent("The answer is valid JSON, but not an object, so it is no configuration.")
+    return value
+
+
+def check(config: TrackedConfig, rtype: ResourceType, raw: bytes, *, version: int | None = None) -> "dict[str, Value]":
+    """Give the value of an answer that is this object, in this `version` when one is asked for.
+
+    Raises UnusableContent for anything else.
+    """
+    value = value_from(raw)
+    shown_id = value.get("id")
+    if isinstance(shown_id, str) and shown_id != config.object_id:
+        raise UnusableContent(f"The answer is another object: its id is {shown_id!r}, not {config.object_id!r}.")
+    if rtype.version_rule is not VersionRule.NONE:
+        shown = projection.version_of(rtype, value)
+        if shown is None:
+            raise UnusableContent(f"The answer has no version number at {rtype.version_pointer}.")
+        if not -(2**63) <= shown < 2**63:
+            raise UnusableContent(f"The version number {shown} is larger than any that can be kept.")
+        if version is not None and shown != version:
+            raise UnusableContent(f"The answer to version {version} is version {shown}.")
+    return value
+
+
+def record(
+    config: TrackedConfig, rtype: ResourceType, answer: "Answer", *, source: Snapshot.Source, seen_at: "datetime"
+) -> tuple[Snapshot, bool]:
+    """Keep what an answer shows as a version of the config; give its snapshot and whether it is a new one.
+
+    Takes the lock of the config's row until the caller's transaction ends, so two workers with one answer make one row.
+    A type without versions is numbered here: the content of the highest number is that number again, any other content
+    is the next one. Raises UnusableContent for what cannot be kept; then nothing is.
+    """
+    value = check(config, rtype, answer.body)
+    digest = projection.content_digest(rtype, value)
+    with transaction.atomic():
+        TrackedConfig.objects.select_for_update(no_key=True).only("pk").get(pk=config.pk)
+        if rtype.version_rule is VersionRule.NONE:
+            newest = config.snapshots.order_by("-version", "-pk").first()
+            if newest is not None and newest.digest == digest:
+                return newest, False
+            version = newest.version + 1 if newest is not None else 1
+        else:
+            version = cast("int", projection.version_of(rtype, value))
+        same_number = list(config.snapshots.filter(version=version))
+        for known in same_number:
+            if known.digest == digest and answer.etag in (None, _bytes_or_none(known.etag)):
+                return known, False
+        author = projection.author_of(value)
+        snapshot = Snapshot.objects.create(
+            config=config,
+            version=version,
+            document=keep(answer.body),
+            etag=answer.etag,
+            digest=digest,
+            source=source,
+            author_id=author.id[:200],
+            author_name=author.name[:300],
+            written_at=projection.written_at(value),
+            captured_at=seen_at,
+            correlation_id=answer.correlation_id[:100],
+        )
+        if rtype.version_rule is not VersionRule.NONE:
+            _alarm_on_contradiction(config, snapshot, same_number)
+    return snapshot, True
+
+
+def _alarm_on_contradiction(config: TrackedConfig, snapshot: Snapshot, same_number: list[Snapshot]) -> None:
+    others = [known for known in same_number if known.digest != snapshot.digest]
+    if others:
+        action = "config.version_changed_content"
+    else:
+        others = [known for known in same_number if _contradict(known.etag, snapshot.etag)]
+        action = "config.version_changed_etag"
+    if others:
+        trail.report(
+            action,
+            tenant=config.tenant,
+            actor=trail.SYSTEM,
+            outcome="alarm",
+            config=config,
+            detail={
+                "version": str(snapshot.version),
+                "digest": snapshot.digest,
+                "etag": snapshot.etag_text,
+                "known": [{"digest": known.digest, "etag": known.etag_text} for known in others],
+                "correlation_id": snapshot.correlation_id,
+            },
+        )
+
+
+def _contradict(one: "bytes | memoryview[int] | None", other: "bytes | memoryview[int] | None") -> bool:
+    if one is None or other is None:
+        return False
+    return bytes(one).removeprefix(b"W/") != bytes(other).removeprefix(b"W/")
+
+
+def _bytes_or_none(etag: "bytes | memoryview[int] | None") -> bytes | None:
+    return None if etag is None else bytes(etag)

@@ -1,0 +1,81 @@
+"""The port through which the tenants' side reports what belongs in the trail.
+
+`rollbacks` keeps the trail and stands above this app, so it registers its recorder here when it is ready; the arrow
+between the apps keeps pointing one way. A recorder runs inside the caller's transaction: when it raises, the change
+that was to be reported does not happen either (PROTOCOL.md, "No unaudited write").
+"""
+
+import getpass
+import logging
+import os
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    from tenants.models import Tenant, TrackedConfig
+
+logger = logging.getLogger(__name__)
+
+SYSTEM = "console"
+"""The actor of what the console does by itself, such as a scheduled look."""
+
+
+class Recorder(Protocol):
+    """Whoever keeps the trail."""
+
+    def __call__(
+        self,
+        action: str,
+        *,
+        tenant: "Tenant",
+        actor: str,
+        outcome: str,
+        config: "TrackedConfig | None",
+        detail: "Mapping[str, object]",
+    ) -> None:
+        """Append one entry to the tenant's trail; raise when that is not possible."""
+
+
+_recorders: list[Recorder] = []
+
+
+def set_recorder(recorder: Recorder | None) -> Recorder | None:
+    """Make a recorder the one that reports go to, and return the one before it; None leaves only the log."""
+    previous = _recorders.pop() if _recorders else None
+    if recorder is not None:
+        _recorders.append(recorder)
+    return previous
+
+
+def report(
+    action: str,
+    *,
+    tenant: "Tenant",
+    actor: str,
+    outcome: str = "ok",
+    config: "TrackedConfig | None" = None,
+    detail: "Mapping[str, object] | None" = None,
+) -> None:
+    """Hand one event to the trail.
+
+    `action` is `noun.verb` (`config.changed`), `outcome` is `ok`, `refused` or `alarm`, and `detail` holds only what
+    JSON (RFC 8259) can: strings, integers, booleans, None, lists and objects of these.
+    """
+    level = logging.WARNING if outcome == "alarm" else logging.INFO
+    logger.log(level, "%s %s in %s by %s", action, outcome, tenant.slug, actor)
+    for recorder in _recorders:
+        recorder(action, tenant=tenant, actor=actor, outcome=outcome, config=config, detail=dict(detail or {}))
+
+
+def actor_name(user: "AbstractBaseUser | AnonymousUser | None") -> str:
+    """Say who acts: the user's name, or the account of the machine at a terminal where nobody is signed in."""
+    if user is not None:
+        return user.get_username()
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        account = f"uid {os.getuid()}"
+    return f"terminal ({account})"
