@@ -420,7 +420,8 @@ def _server_named_in(pid_file: Path, *, of: Path) -> psutil.Process | None:
 
 def _reachable_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # Passed through by the server's user where it is another one, listed by nobody.
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _system_account()
             _reachable(folder)

@@ -1,18 +1,47 @@
-"""Settings of the console, read from the environment (docs: README, "Environment")."""
+"""Settings of the console, read from the environment.
 
+Safe for production as they are: what loosens them is DEBUG, or that every allowed host is this machine itself.
+Importing this module starts nothing.
+"""
+
+import os
 from pathlib import Path
 
-import environ
+from console import broker, embedded, env, logs
 
-from console import embedded
-
-env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env("CONSOLE_DATA_DIR", default=str(BASE_DIR / "var")))
 
-SECRET_KEY = env("SECRET_KEY", default="only-until-console.env-is-written")
-DEBUG = False
-ALLOWED_HOSTS: list[str] = ["127.0.0.1", "localhost"]
+KNOWN_NAMES = frozenset(
+    {
+        "DATABASE_URL",
+        "CONSOLE_DATA_DIR",
+        "CELERY_BROKER_URL",
+        "SECRET_KEY",
+        "CONSOLE_SECRET_KEYS",
+        "DEBUG",
+        "ALLOWED_HOSTS",
+        "CSRF_TRUSTED_ORIGINS",
+        "CONSOLE_ALLOW_CUSTOM_HOSTS",
+    }
+)
+
+_environment = env.Environment(os.environ, default_data_dir=BASE_DIR / "var")
+DATA_DIR = _environment.data_dir
+DEBUG = _environment.flag("DEBUG")
+SECRET_KEY = _environment.secret_key("SECRET_KEY", make=DEBUG)
+# 32 bytes each, the newest first: the first one seals, all of them open.
+CONSOLE_SECRET_KEYS = _environment.sealing_keys("CONSOLE_SECRET_KEYS", make=DEBUG)
+CONSOLE_ALLOW_CUSTOM_HOSTS = _environment.flag("CONSOLE_ALLOW_CUSTOM_HOSTS")
+ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
+_broker = _environment.broker("CELERY_BROKER_URL")
+_database = _environment.database("DATABASE_URL")
+UNKNOWN_NAMES = _environment.unknown_names(KNOWN_NAMES)
+with env.refusing_by_name():
+    _environment.check()
+
+# What only this machine can reach needs no TLS, and would not work with cookies that insist on it.
+ON_THIS_MACHINE_ONLY = DEBUG or (bool(ALLOWED_HOSTS) and env.LOOPBACK.issuperset(ALLOWED_HOSTS))
 
 INSTALLED_APPS = [
     "console.apps.ConsoleAdminConfig",
@@ -28,6 +57,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "console.middleware.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -36,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
+WSGI_APPLICATION = "console.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -50,11 +82,103 @@ TEMPLATES = [
         },
     },
 ]
-# None where DATABASE_URL names another PostgreSQL; nothing is started by naming it here.
-EMBEDDED_CLUSTER = None if env("DATABASE_URL", default="") else embedded.Cluster(DATA_DIR)
-DATABASES = {"default": EMBEDDED_CLUSTER.parameters() if EMBEDDED_CLUSTER else env.db("DATABASE_URL")}
+
+# None where DATABASE_URL names another PostgreSQL.
+EMBEDDED_CLUSTER = None if _database else embedded.Cluster(DATA_DIR)
+DATABASES = {
+    "default": {
+        **(_database or embedded.Cluster(DATA_DIR).parameters()),
+        "CONN_MAX_AGE": 60,
+        # A connection that outlived a restart of the server is replaced, not shown to a person as an error.
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
-STATIC_URL = "static/"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static-collected"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# With DEBUG a changed file is seen at once, without collectstatic.
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# A working day, and not beyond the browser's end.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_SECURE = not ON_THIS_MACHINE_ONLY
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = not ON_THIS_MACHINE_ONLY
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+# Gunicorn takes X-Forwarded-Proto from the proxies of --forwarded-allow-ips, so Django itself trusts no header.
+SECURE_SSL_REDIRECT = not ON_THIS_MACHINE_ONLY
+SECURE_HSTS_SECONDS = 0 if ON_THIS_MACHINE_ONLY else 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not ON_THIS_MACHINE_ONLY
+SECURE_HSTS_PRELOAD = not ON_THIS_MACHINE_ONLY
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING_CONFIG = "console.logs.configure"
+LOGGING = logs.configuration(readable=ON_THIS_MACHINE_ONLY)
+
+# The queue (console.celery). Rows are the record of what is done, so no result is kept and any message may be lost.
+EMBEDDED_BROKER = None if _broker else DATA_DIR / "broker"
+CELERY_BROKER_URL = _broker or f"{broker.SCHEME}://localhost"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    broker.options(EMBEDDED_BROKER)
+    if EMBEDDED_BROKER
+    # What a killed worker had in its hands comes back after these seconds; Redis alone would wait an hour.
+    else {"visibility_timeout": 10, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "console"
+CELERY_TIMEZONE = "UTC"
+# In memory: the schedule below is all there is, and a file of it could be half written.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2
+CELERY_BEAT_SCHEDULE = {
+    name.rpartition(".")[2]: {
+        "task": name,
+        "schedule": float(seconds),
+        # While no worker runs, rings do not pile up.
+        "options": {"expires": seconds},
+    }
+    for name, seconds in (
+        ("rollbacks.tasks.sweep_attempts", 2),
+        ("rollbacks.tasks.expire_rollbacks", 60),
+        ("tenants.tasks.sweep_configs", 30),
+        ("console.tasks.tidy_broker", 60),
+    )
+}

@@ -30,9 +30,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
             default["TEST"]["NAME"] = f"test_{default['NAME']}_{number}"
             yield
             return
-    pytest.exit(
-        f"{RUNS_AT_ONCE} test runs already use {folder}; wait until one of them has ended.", returncode=2
-    )
+    pytest.exit(f"{RUNS_AT_ONCE} test runs already use {folder}; wait until one of them has ended.", returncode=2)
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,20 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Before the console's settings are read, and for every process that a test starts.
-os.environ["CONSOLE_DATA_DIR"] = str(BASE_DIR / "var" / "test")
+os.environ.update(
+    CONSOLE_DATA_DIR=str(BASE_DIR / "var" / "test"),
+    SECRET_KEY="only-for-tests-and-known-to-everybody-who-reads-this",
+    CONSOLE_SECRET_KEYS="dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGU=",
+    CONSOLE_ALLOW_CUSTOM_HOSTS="on",
+    ALLOWED_HOSTS="127.0.0.1,localhost",
+    DEBUG="off",
+)
+for _name in ("SECRET_KEY_FILE", "CONSOLE_SECRET_KEYS_FILE", "CSRF_TRUSTED_ORIGINS", "CELERY_BROKER_URL"):
+    os.environ.pop(_name, None)
 
 from console import embedded  # noqa: E402
 from console.settings import *  # noqa: E402, F403
-from console.settings import DATABASES, EMBEDDED_CLUSTER  # noqa: E402
+from console.settings import DATABASES, EMBEDDED_CLUSTER, STORAGES  # noqa: E402
 
 if EMBEDDED_CLUSTER is not None:
     EMBEDDED_CLUSTER = embedded.Cluster(EMBEDDED_CLUSTER.folder, durable=False)
@@ -23,3 +32,7 @@ if EMBEDDED_CLUSTER is not None:
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# The tests collect no static files; the plain names are found where they are written.
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_USE_FINDERS = True
