@@ -56,8 +56,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "console.middleware.SecurityHeaders",
+    # In front of the headers, which keep tenants' data out of caches: static files belong there.
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "console.middleware.SecurityHeaders",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
