@@ -8,3 +8,10 @@ class RollbacksConfig(AppConfig):
 
     name = "rollbacks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Keep the trail for the tenants' side too, which knows only its own port."""
+        from rollbacks import audit  # noqa: PLC0415 - models can be imported only now
+        from tenants import trail  # noqa: PLC0415
+
+        trail.set_recorder(audit.record_for_tenants)

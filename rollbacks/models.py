@@ -40,6 +40,7 @@ class Rollback(models.Model):
     method = models.CharField(max_length=10)
     path = models.CharField(max_length=500, help_text="Of the request, below the tenant's API host.")
     body = models.BinaryField(help_text="The exact bytes to send, frozen when the plan was made.")
+    body_sha256 = models.CharField(max_length=64)
     base_version = models.BigIntegerField(null=True)
     base_etag = models.BinaryField(null=True)
     base_digest = models.CharField(max_length=64)
@@ -52,10 +53,23 @@ class Rollback(models.Model):
 
     reason = models.TextField()
     ticket = models.CharField(max_length=100, blank=True)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Empty when it was asked for at the console's own terminal, where nobody is signed in.",
+    )
+    requester = models.CharField(max_length=200, help_text="The name of whoever asked, as the trail gives it.")
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     approvals_needed = models.PositiveSmallIntegerField()
+
+    run_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set while it is queued; the broker only rings the bell."
+    )
+    run_requester = models.CharField(max_length=200, blank=True)
 
     state = models.CharField(max_length=20, choices=State.choices)
     verdict = models.CharField(max_length=20, blank=True)

@@ -1,0 +1,167 @@
+"""The one place that appends to the trail, and proves that it holds.
+
+An entry is appended inside the transaction of the change it records: no entry, no change, and no change without its
+entry. The tenant's head row is locked last and serialises appends, so the sequence has no gap and the chain no fork.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from django.db import connection
+from django.utils import timezone
+
+from rollbacks import chain
+from rollbacks.models import Attempt, AuditEntry, AuditHead, Rollback
+from tenants.models import Tenant, TrackedConfig
+
+CONSOLE = "console"
+"""The actor of what no person asked for at that moment: sweeps, recovery, expiry."""
+
+
+class AppendedOutsideTransaction(RuntimeError):
+    """An entry was about to be written apart from the change it records."""
+
+
+def append(
+    action: str,
+    *,
+    tenant: Tenant,
+    actor: str,
+    outcome: str = "ok",
+    config: TrackedConfig | None = None,
+    rollback: Rollback | None = None,
+    attempt: Attempt | None = None,
+    details: Mapping[str, object] | None = None,
+) -> AuditEntry:
+    """Append one entry to the tenant's chain, inside the caller's transaction.
+
+    `action` is `thing.happening`, `outcome` one of ok, refused, conflict, failed, unknown. Raises
+    AppendedOutsideTransaction when there is no transaction: the entry must stand or fall with the change.
+    """
+    if not connection.in_atomic_block:
+        raise AppendedOutsideTransaction(f"{action} must be appended in the transaction of the change it records.")
+    AuditHead.objects.bulk_create([AuditHead(tenant=tenant, seq=0, hash=chain.GENESIS)], ignore_conflicts=True)
+    head = AuditHead.objects.select_for_update().get(tenant=tenant)
+    entry_id = uuid4()
+    at = timezone.now()
+    seq = head.seq + 1
+    payload = chain.canonical_payload(
+        {
+            "id": str(entry_id),
+            "seq": seq,
+            "at": timestamp(at),
+            "tenant": {"id": str(tenant.pk), "slug": tenant.slug},
+            "action": action,
+            "outcome": outcome,
+            "actor": actor,
+            "object": None if config is None else config.address,
+            "rollback": _text_of(rollback),
+            "attempt": _text_of(attempt),
+            "details": details or {},
+        }
+    )
+    previous = bytes(head.hash)
+    entry = AuditEntry.objects.create(
+        id=entry_id,
+        tenant=tenant,
+        seq=seq,
+        at=at,
+        action=action,
+        outcome=outcome,
+        actor=actor,
+        config=config,
+        rollback=rollback,
+        attempt=attempt,
+        payload=payload,
+        previous_hash=previous,
+        hash=chain.link(previous, payload),
+    )
+    AuditHead.objects.filter(pk=head.pk).update(seq=seq, hash=entry.hash)
+    return entry
+
+
+def timestamp(at: datetime) -> str:
+    """Give a moment as RFC 3339 in UTC with microseconds, as payloads carry it."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def payload_of(entry: AuditEntry) -> dict[str, object]:
+    """Give the fields of an entry as they were hashed."""
+    fields: dict[str, object] = json.loads(bytes(entry.payload))
+    return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a walk along one tenant's chain found."""
+
+    tenant: Tenant
+    entries: int
+    broken: chain.Break | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether every entry follows from the one before it, and the columns say what the payload says."""
+        return self.broken is None
+
+
+def verify(tenant: Tenant) -> Verification:
+    """Walk the tenant's chain from its first entry to its head and compare every link and every column."""
+    head = AuditHead.objects.filter(tenant=tenant).first()
+    entries = AuditEntry.objects.filter(tenant=tenant).order_by("seq")
+    broken = chain.first_break(
+        _links(entries.iterator(chunk_size=500)),
+        head_seq=head.seq if head else 0,
+        head_hash=bytes(head.hash) if head else chain.GENESIS,
+    )
+    if broken is None:
+        broken = next(_altered_columns(entries.select_related("config").iterator(chunk_size=500)), None)
+    return Verification(tenant, head.seq if head else 0, broken)
+
+
+def _links(entries: Iterator[AuditEntry]) -> Iterator[chain.Linked]:
+    for entry in entries:
+        yield chain.Linked(entry.seq, bytes(entry.payload), bytes(entry.previous_hash), bytes(entry.hash))
+
+
+def _altered_columns(entries: Iterator[AuditEntry]) -> Iterator[chain.Break]:
+    """Find entries whose columns, by which pages filter, no longer say what the hashed payload says."""
+    for entry in entries:
+        columns = {
+            "id": str(entry.pk),
+            "seq": entry.seq,
+            "at": timestamp(entry.at),
+            "action": entry.action,
+            "outcome": entry.outcome,
+            "actor": entry.actor,
+            "object": None if entry.config is None else entry.config.address,
+            "rollback": None if entry.rollback_id is None else str(entry.rollback_id),
+            "attempt": None if entry.attempt_id is None else str(entry.attempt_id),
+        }
+        hashed = payload_of(entry)
+        changed = sorted(name for name, value in columns.items() if hashed.get(name) != value)
+        if changed:
+            yield chain.Break(
+                entry.seq, f"Entry {entry.seq} was altered: {', '.join(changed)} differ from its payload."
+            )
+
+
+def record_for_tenants(
+    action: str,
+    *,
+    tenant: Tenant,
+    actor: str,
+    outcome: str = "ok",
+    config: TrackedConfig | None = None,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Append what the app of tenants reports through its port (`tenants.trail`)."""
+    append(action, tenant=tenant, actor=actor, outcome=outcome, config=config, details=detail)
+
+
+def _text_of(row: Rollback | Attempt | None) -> str | None:
+    key: UUID | None = None if row is None else row.pk
+    return None if key is None else str(key)

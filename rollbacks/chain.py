@@ -1,0 +1,84 @@
+"""The arithmetic of the audit chain: canonical payloads and the hash that links them (PROTOCOL.md, "The audit chain").
+
+    hash = SHA-256(0x00 ‖ previous hash ‖ SHA-256(payload))
+
+The payload is RFC 8785 canonical JSON, so that anybody can compute it again from its meaning alone.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+
+GENESIS = bytes(32)
+"""What the first entry of a tenant follows."""
+
+_LARGEST_EXACT_INTEGER = 2**53 - 1
+
+
+def canonical_payload(fields: Mapping[str, object]) -> bytes:
+    """Give the RFC 8785 bytes of an entry's fields.
+
+    Integers that RFC 8785 cannot carry exactly (beyond 2**53 - 1, section 3.2.2.3) are written as strings.
+    """
+    canonical: bytes = rfc8785.dumps(_carriable(fields))
+    return canonical
+
+
+def _carriable(value: object) -> Any:
+    match value:
+        case bool() | None | str() | float():
+            return value
+        case int():
+            return value if abs(value) <= _LARGEST_EXACT_INTEGER else str(value)
+        case Mapping():
+            return {str(key): _carriable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_carriable(item) for item in value]
+        case _:
+            raise TypeError(f"An audit payload cannot carry a {type(value).__name__}.")
+
+
+def link(previous_hash: bytes, payload: bytes) -> bytes:
+    """Give the hash of an entry from the hash before it and its own payload."""
+    return hashlib.sha256(b"\x00" + previous_hash + hashlib.sha256(payload).digest()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One entry as far as the chain is concerned."""
+
+    seq: int
+    payload: bytes
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where a chain does not hold."""
+
+    seq: int
+    message: str
+
+
+def first_break(entries: Iterable[Linked], *, head_seq: int, head_hash: bytes) -> Break | None:
+    """Walk a tenant's entries in order and give the first that does not hold, or None when all of them do."""
+    previous = GENESIS
+    seq = 0
+    for entry in entries:
+        seq += 1
+        if entry.seq != seq:
+            return Break(seq, f"Entry {seq} is missing: the next one found bears number {entry.seq}.")
+        if entry.previous_hash != previous:
+            return Break(seq, f"Entry {seq} does not follow entry {seq - 1}: its previous hash is another one.")
+        if entry.hash != link(previous, entry.payload):
+            return Break(seq, f"Entry {seq} was altered: its hash is not that of its payload.")
+        previous = entry.hash
+    if seq != head_seq or previous != head_hash:
+        return Break(
+            seq + 1, f"The chain ends at entry {seq}, but its head says {head_seq}: entries are missing at the end."
+        )
+    return None

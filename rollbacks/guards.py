@@ -1,0 +1,201 @@
+"""Everything that must hold before a byte is sent; all of it checked, all of it reported at once.
+
+A guard takes values, looks at nothing and answers with a sentence. *pending* is not a refusal: it is what a person
+still has to do (an approval).
+"""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """How a guard stands."""
+
+    HOLDS = "holds"
+    REFUSES = "refuses"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One guard and how it stands, in a sentence that says what to do next where it refuses."""
+
+    guard: str
+    title: str
+    standing: Standing
+    message: str
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing may be sent because of it."""
+        return self.standing is Standing.REFUSES
+
+    def to_json(self) -> dict[str, str]:
+        """Give the shape of CONTRACT.md's `refusals`."""
+        return {"guard": self.guard, "message": self.message}
+
+
+TITLES: dict[str, str] = {
+    "tenant": "The tenant accepts rollbacks",
+    "identity": "The OAuth client belongs to the tenant's organization",
+    "permissions": "The OAuth client may read and write this type",
+    "live_unchanged": "Live is what you looked at",
+    "target_readable": "The stored bytes of the target are whole",
+    "target_digest": "The target's content has the digest that was recorded",
+    "schema": "Only fields that the type knows",
+    "version": "The version number follows from live",
+    "no_op": "There is something to change",
+    "in_flight": "No other write to this object is under way",
+    "approvals": "Enough people have approved",
+}
+
+
+def _holds(guard: str, message: str) -> Check:
+    return Check(guard, TITLES[guard], Standing.HOLDS, message)
+
+
+def _refuses(guard: str, message: str) -> Check:
+    return Check(guard, TITLES[guard], Standing.REFUSES, message)
+
+
+def check_tenant(*, frozen: bool, reason: str, name: str) -> Check:
+    """Refuse while the tenant is frozen."""
+    if frozen:
+        why = f": {reason}" if reason else ""
+        return _refuses("tenant", f"{name} is frozen{why}. Nothing was sent. Lift the freeze, then plan again.")
+    return _holds("tenant", f"{name} is not frozen.")
+
+
+def check_identity(problem: str | None, *, organization: str) -> Check:
+    """Refuse when the OAuth client was shown to belong to somebody else, or could not be asked."""
+    if problem is not None:
+        return _refuses("identity", problem)
+    return _holds("identity", f"The platform names organization {organization}.")
+
+
+def check_permissions(granted: Collection[str] | None, *, needed: Collection[str], problem: str | None) -> Check:
+    """Refuse when a permission is missing or could not be learned."""
+    if granted is None:
+        return _refuses("permissions", problem or "The permissions of the OAuth client could not be read.")
+    missing = sorted(set(needed) - set(granted))
+    if missing:
+        return _refuses(
+            "permissions",
+            f"The OAuth client lacks {' and '.join(missing)}. Nothing was sent. "
+            "Add the permission to a role of the client on the platform, then plan again.",
+        )
+    return _holds("permissions", f"It has {', '.join(sorted(needed))}.")
+
+
+def check_live_unchanged(*, seen: str, now: str, moved: str) -> Check:
+    """Refuse when live is no longer what the person or the approver looked at; `moved` says who moved it, and what."""
+    if seen != now:
+        return _refuses(
+            "live_unchanged",
+            f"Live has moved since this was planned: {moved} Nothing was sent. "
+            "Look at the new live state and plan again.",
+        )
+    return _holds("live_unchanged", "Live is exactly the state that this plan was made on.")
+
+
+def check_target_readable(problem: str | None, *, size: int) -> Check:
+    """Refuse when the stored bytes are damaged or are no configuration."""
+    if problem is not None:
+        return _refuses("target_readable", f"{problem} Nothing was sent. Choose another version.")
+    return _holds("target_readable", f"{size:,} bytes, unchanged since they were captured.")
+
+
+def check_target_digest(*, recorded: str, computed: str | None) -> Check:
+    """Refuse when the content no longer has the digest that was recorded with the snapshot."""
+    if computed is None:
+        return _refuses("target_digest", "The digest could not be computed. Nothing was sent. Choose another version.")
+    if recorded != computed:
+        return _refuses(
+            "target_digest",
+            f"The content has digest {computed[:12]}…, but {recorded[:12]}… was recorded. Nothing was sent. "
+            "Choose another version, and have the database checked.",
+        )
+    return _holds("target_digest", f"sha256 {computed[:12]}…")
+
+
+_EXPLAINED = {
+    "versionRevert": "there is no revert flag: a rollback is a normal next version",
+    "trafficShift": "did you mean trafficPercent, which is taken from live?",
+}
+
+
+def check_schema(
+    *,
+    unknown_in_target: Collection[str],
+    unknown_in_live: Collection[str],
+    missing: Collection[str],
+    known: Collection[str],
+) -> Check:
+    """Refuse root keys that the type does not know, by name and with the known key that is nearest."""
+    problems = [f"the target has the unknown field {_suggest(key, known)}" for key in sorted(unknown_in_target)]
+    problems += [
+        f"live has the unknown field {_suggest(key, known)}, which a write would reset"
+        for key in sorted(unknown_in_live)
+    ]
+    problems += [f"the target lacks the required field {key}" for key in sorted(missing)]
+    if problems:
+        listed = "; ".join(problems)
+        return _refuses(
+            "schema",
+            f"{listed[0].upper()}{listed[1:]}. Nothing was sent: the platform drops or refuses such "
+            "fields, so the result would not be what you see here.",
+        )
+    return _holds("schema", "Every field of the body is one that the type declares.")
+
+
+def _suggest(key: str, known: Collection[str]) -> str:
+    if key in _EXPLAINED:
+        return f"{key} ({_EXPLAINED[key]})"
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"{key} (did you mean {near[0]}?)" if near else key
+
+
+def check_version(*, rule: str, base: int | None, sent: int | None, expected: int | None) -> Check:
+    """Refuse when the number to send does not follow from live by the type's own rule (PLATFORM.md)."""
+    if rule == "none":
+        return _holds("version", "This type has no version; live is compared right before the write instead.")
+    if base is None:
+        return _refuses("version", "Live shows no version number, so no next one follows. Nothing was sent.")
+    right = base + 1 if rule == "increment" else base
+    if sent != right or expected != base + 1:
+        return _refuses(
+            "version", f"The body carries version {sent}, but live is {base} and {right} is due. Nothing was sent."
+        )
+    if rule == "increment":
+        return _holds("version", f"Live is {base}, the body carries {sent}.")
+    return _holds("version", f"Live is {base}, the body repeats it, and the server makes it {expected}.")
+
+
+def check_no_op(*, live: str, target: str, version: int) -> Check:
+    """Refuse when live already has the target's content."""
+    if live == target:
+        return _refuses(
+            "no_op", f"Live already has the content of version {version}. Nothing was sent; there is nothing to do."
+        )
+    return _holds("no_op", "Live and target differ.")
+
+
+def check_in_flight(other: str | None) -> Check:
+    """Refuse while another attempt on the object is open."""
+    if other is not None:
+        return _refuses("in_flight", f"{other} Nothing was sent. Wait for its end, then plan again.")
+    return _holds("in_flight", "No attempt on this object is open.")
+
+
+def check_approvals(*, needed: int, given: int, rejected_by: str | None = None) -> Check:
+    """Stand pending until enough other people have approved exactly this plan."""
+    if rejected_by is not None:
+        return _refuses("approvals", f"{rejected_by} rejected this plan. Nothing was sent.")
+    if given >= needed:
+        message = "No approval is needed here." if needed == 0 else f"{given} of {needed} given."
+        return _holds("approvals", message)
+    return Check(
+        "approvals", TITLES["approvals"], Standing.PENDING, f"{given} of {needed} given; a colleague must approve."
+    )

@@ -1,0 +1,102 @@
+"""The frozen plan of a rollback: the exact bytes to send, what they rest on, and the digest that an approval signs.
+
+Pure: everything comes in as values. The body is spliced from the raw bytes of the stored snapshot, so numbers and
+strings are spelled as they were; only the version number is written anew.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from tenants.documents import Value, canonical_bytes, compose, replace, root_members
+from tenants.resource_types import Guard, ResourceType, VersionRule
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The live state that a plan is made on."""
+
+    version: int | None
+    etag: bytes | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What would be sent, and the numbers inside it."""
+
+    raw: bytes
+    sent_version: int | None
+    expected_version: int | None
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the exact bytes, in hexadecimal."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+def usable_for_if_match(etag: bytes | None) -> bool:
+    """Say whether an ETag can guard a write: a weak one never matches (RFC 9110 section 13.1.1)."""
+    return etag is not None and etag.startswith(b'"') and etag.endswith(b'"') and len(etag) >= 2
+
+
+def guard_level(rtype: ResourceType, etag: bytes | None) -> str:
+    """Give the level at which a write can really be guarded: A, B or C.
+
+    A type that is guarded by its ETag falls back to its version when the ETag at hand cannot be used, and a type
+    without a version to the console's own comparison.
+    """
+    if rtype.guard is Guard.ETAG and not usable_for_if_match(etag):
+        return Guard.COMPARE.level if rtype.version_rule is VersionRule.NONE else Guard.VERSION.level
+    return rtype.guard_level
+
+
+def version_to_send(rtype: ResourceType, base_version: int | None) -> tuple[int | None, int | None]:
+    """Give the version number that the body carries, and the one that live bears once it has landed."""
+    if base_version is None or rtype.version_rule is VersionRule.NONE:
+        return None, None
+    sent = base_version + 1 if rtype.version_rule is VersionRule.INCREMENT else base_version
+    return sent, base_version + 1
+
+
+def build_body(rtype: ResourceType, *, target: bytes, live: bytes, base_version: int | None) -> Body:
+    """Build the full body that takes live back to the target.
+
+    Writable members come from the target, stateful and carried ones from live (PLATFORM.md, "Writing"), and a member
+    that only live has is sent as an explicit null where the type says that null clears. Raises InvalidDocument when
+    either side is no JSON object.
+    """
+    old = root_members(target)
+    now = root_members(live)
+    sent, expected = version_to_send(rtype, base_version)
+    members: dict[str, bytes] = {}
+    for key in rtype.writable:
+        if key in old:
+            members[key] = old[key]
+        elif key in now and rtype.null_clears:
+            members[key] = b"null"
+    for key in rtype.from_live:
+        if key in now:
+            members[key] = now[key]
+    if sent is not None:
+        root, _, below = rtype.version_pointer.removeprefix("/").partition("/")
+        number = str(sent).encode()
+        members[root] = replace(now[root], f"/{below}", number) if below else number
+    return Body(compose(members), sent, expected)
+
+
+def plan_digest(
+    *, tenant: str, resource_type: str, object_id: str, base: Base, target_digest: str, body_sha256: str, profile: str
+) -> str:
+    """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it."""
+    signed: dict[str, Value] = {
+        "tenant": tenant,
+        "type": resource_type,
+        "object": object_id,
+        "base_version": base.version,
+        "base_etag": None if base.etag is None else base.etag.hex(),
+        "base_digest": base.digest,
+        "target_digest": target_digest,
+        "body_sha256": body_sha256,
+        "type_profile": profile,
+    }
+    return hashlib.sha256(canonical_bytes(signed)).hexdigest()

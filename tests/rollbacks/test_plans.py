@@ -1,0 +1,108 @@
+"""The exact bytes of a rollback, and what an approval signs."""
+
+from dataclasses import replace
+
+import pytest
+
+from rollbacks.plans import Base, build_body, guard_level, plan_digest, usable_for_if_match
+from tenants.documents import load
+from tenants.resource_types import VersionRule, catalogue
+
+ASSIST = catalogue.get("agentassist.config")
+CAMPAIGN = catalogue.get("outbound.campaign")
+QUEUE = catalogue.get("routing.queue")
+
+OLD = b"""{"id": "cfg-1", "name": "Agent Assist \\u2013 Billing EMEA", "version": 41,
+ "content": {"minConfidence": 0.70, "threshold": 1E2,\r\n "text": "caf\\u00e9"}, "trafficPercent": 100,
+ "deployed": true}"""
+NOW = b"""{"id": "cfg-1", "name": "Billing", "version": 42, "content": {}, "trafficPercent": 25, "deployed": true,
+ "deploymentId": "dep-7", "dateModified": "2026-11-20T22:47:00Z"}"""
+
+
+def test_the_old_content_is_sent_in_its_own_spelling_with_the_next_version() -> None:
+    body = build_body(ASSIST, target=OLD, live=NOW, base_version=42)
+    assert b'{"minConfidence": 0.70, "threshold": 1E2,\r\n "text": "caf\\u00e9"}' in body.raw
+    assert b'"Agent Assist \\u2013 Billing EMEA"' in body.raw
+    value = load(body.raw)
+    assert isinstance(value, dict)
+    assert value["version"] == body.sent_version == body.expected_version == 43
+
+
+def test_what_routing_moves_is_taken_from_live_and_what_the_server_manages_is_left_out() -> None:
+    value = load(build_body(ASSIST, target=OLD, live=NOW, base_version=42).raw)
+    assert isinstance(value, dict)
+    assert value["trafficPercent"] == 25
+    assert value["deploymentId"] == "dep-7"
+    assert "dateModified" not in value
+
+
+def test_an_echoed_version_is_the_live_one_and_the_server_makes_the_next() -> None:
+    live = b'{"id": "c", "name": "Winter", "version": 7, "campaignStatus": "complete"}'
+    old = b'{"id": "c", "name": "Autumn", "version": 3, "campaignStatus": "off"}'
+    body = build_body(CAMPAIGN, target=old, live=live, base_version=7)
+    value = load(body.raw)
+    assert isinstance(value, dict)
+    assert (value["version"], body.expected_version) == (7, 8)
+    assert value["campaignStatus"] == "complete"
+
+
+def test_a_nested_version_is_changed_in_place_and_its_neighbours_stay() -> None:
+    nested = replace(ASSIST, version_rule=VersionRule.NESTED, version_pointer="/metadata/version")
+    live = b'{"name": "n", "content": {}, "metadata": {"version": 5, "createdBy": {"id": "u-1"}}}'
+    value = load(build_body(nested, target=OLD, live=live, base_version=5).raw)
+    assert isinstance(value, dict)
+    assert value["metadata"] == {"version": 5, "createdBy": {"id": "u-1"}}
+
+
+def test_a_member_that_only_live_has_is_cleared_by_an_explicit_null_where_null_clears() -> None:
+    clearing = replace(ASSIST, null_clears=True)
+    value = load(build_body(clearing, target=b'{"name": "n", "version": 1}', live=NOW, base_version=42).raw)
+    assert isinstance(value, dict)
+    assert value["content"] is None
+    kept = load(build_body(ASSIST, target=b'{"name": "n", "version": 1}', live=NOW, base_version=42).raw)
+    assert isinstance(kept, dict)
+    assert "content" not in kept
+
+
+def test_a_type_without_versions_sends_none() -> None:
+    body = build_body(QUEUE, target=b'{"name": "Retention"}', live=b'{"name": "Retention EMEA"}', base_version=None)
+    assert b"version" not in body.raw
+    assert body.sent_version is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "usable"), [(b'"42-9f3c"', True), (b'W/"42"', False), (b"42", False), (b'"', False), (None, False)]
+)
+def test_only_a_strong_quoted_etag_can_guard(etag: bytes | None, usable: bool) -> None:
+    assert usable_for_if_match(etag) is usable
+    assert guard_level(ASSIST, etag) == ("A" if usable else "B")
+
+
+def test_the_level_is_the_one_that_the_server_really_checks() -> None:
+    assert guard_level(CAMPAIGN, None) == "B"
+    assert guard_level(QUEUE, b'"anything"') == "C"
+
+
+def test_anything_different_in_what_would_happen_changes_the_signed_digest() -> None:
+    signed: dict[str, object] = {
+        "tenant": "t",
+        "resource_type": "agentassist.config",
+        "object_id": "cfg-1",
+        "base": Base(42, b'"42-9f3c"', "0" * 64),
+        "target_digest": "1" * 64,
+        "body_sha256": "2" * 64,
+        "profile": "3" * 64,
+    }
+    changes: list[dict[str, object]] = [
+        {"tenant": "u"},
+        {"object_id": "cfg-2"},
+        {"base": Base(43, b'"42-9f3c"', "0" * 64)},
+        {"base": Base(42, b'W/"42-9f3c"', "0" * 64)},
+        {"base": Base(42, None, "0" * 64)},
+        {"base": Base(42, b'"42-9f3c"', "9" * 64)},
+        {"target_digest": "9" * 64},
+        {"body_sha256": "9" * 64},
+        {"profile": "9" * 64},
+    ]
+    digests = {plan_digest(**{**signed, **change}) for change in [{}, *changes]}  # type: ignore[arg-type]
+    assert len(digests) == len(changes) + 1
