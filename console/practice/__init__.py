@@ -1,0 +1,109 @@
+"""The practice platform: organizations to try things on, over real HTTP.
+
+It is written from PLATFORM.md and shares no code with the client or the catalogue, so that a mistake in one
+shows up against the other. Standard library only. Everything here is reached through HTTP, or in a test's own
+process through `console.practice.server.PracticeServer`:
+
+    with PracticeServer() as platform:          # keyword arguments: port, host, data_dir, history_dir, now
+        platform.url                            # http://127.0.0.1:PORT, API and login alike
+        platform.credentials["northwind"]       # organization_id, organization_name, client_id, client_secret
+        platform.add_fault("drop_after_commit", path="/configs/cfg-1$")
+        platform.foreign_write("/api/v2/agentassist/configs/cfg-1", by="Ines Duarte")
+        platform.set_switches("northwind", lost_race_status=412)
+        platform.writes("cfg-1"), platform.requests(), platform.clear_faults()
+
+`manage.py practice --port P [--host H] [--data DIR] [--history DIR]`; with `--data`, DIR/credentials.json (mode
+0600) maps each slug to organization_id, organization_name, client_id, client_secret. Organizations: `northwind`
+(Northwind Bank; `cfg-1` is "Agent Assist – Billing EMEA"), `tailspin` (a retailer), `lamna` (a health insurer),
+and `archive` when a history folder is given: its folders' names are the ids of its assist configurations.
+
+Paths (P = permission for reading / writing)
+--------------------------------------------
+POST /oauth/token
+    HTTP Basic, form grant_type=client_credentials; 400 {"error": "invalid_client", …}
+GET /api/v2/tokens/me
+    organization {id, name}, homeOrganization, authorizedScope, OAuthClient {id, name}
+GET /api/v2/authorization/subjects/me
+    grants[].role.policies[]: domain, entityName, actions; entityName is "*" where the permission has two parts
+    (agent-scripting:write is domain agent-scripting, entityName *, action write)
+GET /api/v2/agentassist/configs
+    paged, entities without `content`. P agentassist:config:read
+GET, PUT /api/v2/agentassist/configs/{id}
+    ETag "42-9f3c1a", If-None-Match. PUT: If-Match = live ETag and body version = live + 1, else
+    428 precondition.required, 409 general.conflict or 412 precondition.failed (lost race), 400 or 409
+    invalid.version. P agentassist:config:read / agentassist:config:write
+GET /api/v2/agentassist/configs/{id}/versions
+    paged, newest first: version, name, dateModified, modifiedBy {id, name}, modifiedByApp, selfUri
+GET /api/v2/agentassist/configs/{id}/versions/{version}
+    full snapshot, no ETag
+the same under /api/v2/analytics/agentassist/configs
+    P agentassist:config:read / analytics:agentassist-config:write
+GET, PUT /api/v2/agent-scripting/sessions[/{id}]
+    version + 1; ETag by switch (on for lamna), compared when If-Match is sent; lost race 409 "… currently locked
+    or in a state …". P agent-scripting:read / agent-scripting:write
+GET, PUT /api/v2/outbound/campaigns[/{id}]
+    echo of the live version; 409 invalid.update.wrong.version, 409 invalid.update.campaign.active,
+    400 "Invalid transition from <COMPLETE> to <OFF>". P outbound:campaign:view / outbound:campaign:edit
+GET, PUT /api/v2/routing/queues[/{id}]
+    no version, last write wins. P routing:queue:view / routing:queue:edit
+POST /api/v2/analytics/agentassist/conversations/query
+    {"interval": "from/to", "filter": {"type": "and", "predicates": [{"dimension": "configurationId" |
+    "configurationVersionId", "value": …}]}} -> {"results": [{"group": {"configurationId",
+    "configurationVersionId", "mediaType"}, "data": [{"interval", "metrics": [{"metric": "nConversations",
+    "stats": {"count"}}]}]}]}. The newest version listed is active in routing; it follows a write after the
+    propagation delay. P analytics:conversationAggregate:view
+POST /api/v2/audits/query/realtime
+    interval, serviceName, filters, pageNumber, pageSize -> paged: user, client, remoteIp, eventDate, entityType,
+    entity {id, name, version}, propertyChanges. P audits:audit:view
+
+`content` of an assist configuration and `data` of a session are kept and served as the exact bytes between the
+colon and the comma, white space included. A left-out member of a PUT is reset. Read-only members in a body are
+ignored. modifiedByApp is the OAuth client's id when a client wrote, null when a person did.
+
+Controls (JSON in, JSON out; on loopback only)
+----------------------------------------------
+POST /practice/faults           a rule: kind, method, path (regular expression, searched in the path), times
+                                (default 1, null without end), after (let n pass first), seconds, when (before |
+                                after the commit), lasts (seconds until the rule ends), organization (slug),
+                                retry_after, by, content
+GET, DELETE /practice/faults    the rules that stand; remove all
+POST /practice/foreign-write    object (path), organization?, by?, and one of: edits [{"path": JSON Pointer,
+                                "value"} or {"path", "remove": true}], body (whole object), content "other" |
+                                "same" (default other: one small edit)
+POST /practice/delete           object (path), organization?: it vanishes (404)
+POST /practice/permissions      organization, remove [..], add [..], reset true
+POST /practice/tokens/revoke    organization?, expire?: 401 bad.credentials, or credentials.expired
+POST /practice/switches         organization, and any of: unknown_keys "refuse" | "drop", lost_race_status 409 |
+                                412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
+                                session_etag, gzip, requests_per_minute, token_seconds, propagation_seconds
+GET /practice/writes            every accepted write: sequence, at, organization, family, object, version, by,
+                                client (null: no OAuth client), remote, if_match, etag, sha256 (of the body that
+                                came), correlation_id, path; ?object=ID&organization=SLUG
+GET /practice/requests          recent requests: at, method, path, query, status (null: connection broken),
+                                correlation_id, organization, if_match, if_none_match, body_sha256, fault
+GET /practice/organizations     slug, id, name, client_id, permissions, switches, objects
+GET /                           a page with forms for a newcomer
+
+Fault kinds (and their method, unless the rule names one)
+---------------------------------------------------------
+These change the way, and can come together on one request:
+    slow (any)              `seconds` before it is worked on
+    stale_reads (GET)       with `seconds`: the state of that many seconds ago, without end;
+                            without: the version before, for `times` reads
+    foreign_write (PUT)     somebody (`by`) writes just before: content "other", "request" (equal to what the
+                            request would leave) or "same" (live again)
+    weak_etag (any)         the answer's ETag is W/"…"
+    etag_changes_under_constant_version (GET)
+Of these, which end the request, the first that matches wins:
+    drop_before_commit, drop_after_commit (PUT)     connection reset, `seconds` later if given
+    half_body (any)                                 worked on; the answer breaks off in the middle
+    locked_409, conflict_412 (PUT)                  nothing written
+    false_409, false_412 (PUT)                      written all the same
+    unavailable_503 (any)                           `when` before (default) or after the commit
+    gateway_504 (any)                               worked on all the same
+    timeout (any)                                   the answer is held for `seconds` (default 30); with `when`
+                                                    before, the work itself is held: a late commit
+    html_200, redirect_302, unauthorized_401 (any)  not worked on
+    rate_limited_429 (any)                          not worked on; `seconds` in Retry-After, which
+                                                    `retry_after` false leaves out
+"""
