@@ -1,0 +1,121 @@
+"""The trail is appended with the change it records, without gap or fork, and the database itself refuses to rewrite it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from rollbacks import audit
+from rollbacks.models import AuditEntry, AuditHead
+from tenants.models import Tenant
+
+
+def make_tenant(slug: str = "northwind", name: str = "Northwind Bank") -> Tenant:
+    return Tenant.objects.create(
+        slug=slug, name=name, region="mypurecloud.de", client_id="c", client_secret_sealed=b"s"
+    )
+
+
+@pytest.fixture
+def bank(db: None) -> Tenant:
+    return make_tenant()
+
+
+def append(tenant: Tenant, **fields: object) -> AuditEntry:
+    with transaction.atomic():
+        return audit.append("write.intent", tenant=tenant, actor="alice", details=fields)
+
+
+def test_entries_follow_one_another_from_one_and_the_chain_holds(bank: Tenant) -> None:
+    entries = [append(bank, version=version) for version in range(41, 46)]
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
+    assert [bytes(entry.previous_hash) for entry in entries[1:]] == [entry.hash for entry in entries[:-1]]
+    found = audit.verify(bank)
+    assert found.holds
+    assert found.entries == 5
+
+
+def test_each_tenant_has_a_chain_of_its_own(bank: Tenant) -> None:
+    other = make_tenant("halden", "Halden & Moor")
+    append(bank)
+    append(other)
+    assert append(bank).seq == 2
+    assert audit.verify(bank).holds
+    assert audit.verify(other).holds
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_outside_a_transaction_is_refused() -> None:
+    bank = make_tenant()
+    with pytest.raises(audit.AppendedOutsideTransaction):
+        audit.append("write.intent", tenant=bank, actor="alice")
+    assert not AuditEntry.objects.exists()
+
+
+def test_an_entry_falls_with_the_change_it_records(bank: Tenant) -> None:
+    with pytest.raises(RuntimeError, match="the change fails"), transaction.atomic():
+        audit.append("write.intent", tenant=bank, actor="alice")
+        raise RuntimeError("the change fails")
+    assert append(bank).seq == 1
+    assert audit.verify(bank).holds
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sixteen_threads_leave_no_gap_and_no_fork() -> None:
+    bank = make_tenant()
+
+    def work(number: int) -> None:
+        try:
+            append(bank, number=number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(64)))
+    assert list(AuditEntry.objects.filter(tenant=bank).order_by("seq").values_list("seq", flat=True)) == list(
+        range(1, 65)
+    )
+    assert audit.verify(bank).holds
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE rollbacks_auditentry SET actor = 'mallory'",
+        "DELETE FROM rollbacks_auditentry",
+        "TRUNCATE rollbacks_auditentry CASCADE",
+    ],
+)
+def test_the_database_refuses_to_change_the_past(bank: Tenant, statement: str) -> None:
+    append(bank)
+    connection.check_constraints()
+    with pytest.raises(IntegrityError, match="only ever added"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert audit.verify(bank).holds
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE rollbacks_auditentry SET actor = 'mallory' WHERE seq = 2", "actor differ"),
+        ("UPDATE rollbacks_auditentry SET payload = payload || ' '::bytea WHERE seq = 2", "Entry 2 was altered"),
+        ("DELETE FROM rollbacks_auditentry WHERE seq = 2", "Entry 2 is missing"),
+        ("DELETE FROM rollbacks_auditentry WHERE seq = 3", "missing at the end"),
+    ],
+)
+def test_what_an_owner_of_the_database_changes_anyway_is_found(bank: Tenant, statement: str, words: str) -> None:
+    for _ in range(3):
+        append(bank)
+    connection.check_constraints()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE rollbacks_auditentry DISABLE TRIGGER audit_entry_append_only")
+        cursor.execute(statement)
+        cursor.execute("ALTER TABLE rollbacks_auditentry ENABLE TRIGGER audit_entry_append_only")
+    found = audit.verify(bank)
+    assert found.broken is not None
+    assert words in found.broken.message
+
+
+def test_the_head_of_an_untouched_tenant_is_the_genesis(bank: Tenant) -> None:
+    assert audit.verify(bank).entries == 0
+    assert not AuditHead.objects.exists()
