@@ -1,18 +1,76 @@
+# Each target sets up what it needs; nothing has to be installed before but make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PORT ?= 8000
+PRACTICE_PORT ?= 8001
+ROUNDS ?= 3
+REAL ?= ../shared/real
 BIN := .venv/bin
+LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: setup test help
+.PHONY: demo test setup lint format bench real lock clean help
+
+demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
+	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
+
+test: setup ## Run the tests (ARGS="-k plans" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 
-.venv/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.lock --require-hashes || $(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	touch $@
+lint: setup ## Check style, types, templates, who imports whom, and the lock file
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/djlint --quiet --lint --check templates
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tests.lock
 
-test: setup ## Run the tests
-	$(BIN)/python -m pytest
+format: setup ## Bring code and templates into shape
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+	@$(BIN)/djlint --quiet --reformat templates || true
+
+bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for steadier figures)
+	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
+
+real: setup ## Take real configurations through the whole protocol (REAL=folder of histories)
+	@$(BIN)/python -m tests.real $(REAL)
+
+lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade for the newest versions)
+	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock
+
+clean: ## Remove what was made here, except the data in var/
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@echo "Config Vault: find out what changed, go back to what worked."; echo
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo; echo "make demo and make test are all that a newcomer needs."
+
+# uv where it is on PATH, else into the environment: it installs in seconds what takes pip half a minute.
+.venv/.ready: requirements.lock
+	@set -e; \
+	for python in "$(PYTHON)" python3.13 python3.12 python3.11 python3 python; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | tail -1)." \
+			"Nothing was installed. Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; \
+	fi; \
+	echo "Setting up .venv with the locked dependencies ..." >&2; \
+	[ -f $@ ] && $(BIN)/python -c '' 2>/dev/null || rm -rf .venv; \
+	if command -v uv >/dev/null; then \
+		[ -d .venv ] || uv venv --quiet --python "$$python" .venv; uv=uv; \
+	else \
+		[ -d .venv ] || "$$python" -m venv .venv || { \
+			echo "That Python cannot make environments: install its venv package (Debian: apt install python3-venv)." >&2; \
+			rm -rf .venv; exit 2; }; \
+		$(BIN)/uv --version >/dev/null 2>&1 || \
+			$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location uv || true; \
+		uv=$(BIN)/uv; \
+	fi; \
+	VIRTUAL_ENV=$$PWD/.venv $$uv pip sync --quiet --require-hashes requirements.lock || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || { \
+		echo "The dependencies could not be installed; the lines above say why. make setup tries again." >&2; exit 1; }; \
+	touch $@

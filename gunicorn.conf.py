@@ -10,6 +10,8 @@ workers = 1
 threads = 8
 bind = "127.0.0.1:8000"
 # The first pages are slow where PostgreSQL must start; a hung request is ended all the same.
+# Nothing here is steered through a socket in the home folder.
+control_socket_disable = True
 timeout = 60
 graceful_timeout = 10
 accesslog = "-"

@@ -63,7 +63,7 @@ class Environment:
         self.problems: list[str] = []
         self._given = given
         self._kept: dict[str, str] = {}
-        self.data_dir = Path(self.text("CONSOLE_DATA_DIR") or default_data_dir).expanduser().absolute()
+        self.data_dir = Path(self.text("CONSOLE_DATA_DIR") or default_data_dir).expanduser().resolve()
         if self.data_dir.exists() and not self.data_dir.is_dir():
             self._refuse("CONSOLE_DATA_DIR", f"is {self.data_dir}, which is not a folder")
         else:
@@ -272,7 +272,7 @@ def for_demo(given: Mapping[str, str], *, default_data_dir: Path) -> None:
 
     The practice platform runs on this machine and is none of the platform's own domains, hence the custom hosts.
     """
-    data_dir = Path(given.get("CONSOLE_DATA_DIR", "").strip() or default_data_dir).expanduser().absolute()
+    data_dir = Path(given.get("CONSOLE_DATA_DIR", "").strip() or default_data_dir).expanduser().resolve()
     values = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "CONSOLE_SECRET_KEYS": _new_key(),
