@@ -55,7 +55,7 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - errors are named after what happened
+class DatabaseUnavailable(Exception):
     """The embedded PostgreSQL cannot be used; the message says why and what to do."""
 
 

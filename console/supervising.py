@@ -33,7 +33,7 @@ LOG_BYTES = 5_000_000
 LAST_LINES = 8
 
 
-class PartFailed(Exception):  # noqa: N818 - errors are named after what happened
+class PartFailed(Exception):
     """A part does not run; the message says which, and what it said last."""
 
 

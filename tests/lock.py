@@ -11,10 +11,10 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOCK = CHECKOUT / "requirements.lock"
 ADDRESS = re.compile(r"[a-z+]+://\S+|--(extra-)?index-url|--find-links|^(-i|-f) ", re.MULTILINE)
-MAKE = (
-    "pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes "
-    "--no-emit-index-url --no-header --no-annotate --quiet -o"
-).split()
+MAKE = [
+    *("pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-o"),
+]
 
 
 def faults(lock: str) -> list[str]:

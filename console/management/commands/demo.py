@@ -31,7 +31,7 @@ READY_SECONDS = 60
 WATCH_SECONDS = 0.3
 
 
-class StopAsked(Exception):  # noqa: N818 - a wish, no error
+class StopAsked(Exception):
     """Somebody asked to stop in the middle of something long that may be left at any point."""
 
 
