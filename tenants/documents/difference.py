@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tenants.documents.labels import label, visible
-from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, is_number, match_items
+from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, match_items, same
 from tenants.documents.pointers import join, split
 
 if TYPE_CHECKING:
@@ -154,15 +154,12 @@ class _Walk:
 
     def visit(self, before: Value, after: Value) -> None:
         """Compare two values that stand at the same place."""
-        if before is after:
+        if same(before, after):
             return
         if isinstance(before, dict) and isinstance(after, dict):
             self._objects(before, after)
         elif isinstance(before, list) and isinstance(after, list):
             self._lists(before, after)
-        elif type(before) is type(after) or (is_number(before) and is_number(after)):
-            if before != after:
-                self._record("changed", before, after)
         else:
             self._record("changed", before, after)
 
@@ -191,6 +188,8 @@ class _Walk:
         matching = match_items(before, after, identity_keys=self._identity_keys)
         moved_away = set(matching.moves.values())
         for i, j in matching.in_order(len(before), len(after)):
+            if i is not None and j is not None and same(before[i], after[j]):
+                continue
             if j is None:
                 assert i is not None  # noqa: S101 - one of the two is always given
                 if i not in moved_away:
