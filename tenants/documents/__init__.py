@@ -6,9 +6,11 @@ Nothing here imports Django, the network or the database; values go in, values c
 from tenants.documents.canonical import canonical_bytes, digest
 from tenants.documents.difference import MISSING, Change, Difference, Missing, compare
 from tenants.documents.labels import visible
+from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, replace, root_members
+from tenants.documents.rows import Row, Section, side_by_side, unified
 from tenants.documents.spelling import to_text
 from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
 from tenants.documents.values import Number, Value
@@ -22,9 +24,13 @@ __all__ = [
     "InvalidDocument",
     "InvalidPointer",
     "Limits",
+    "Line",
     "Missing",
     "NotFound",
     "Number",
+    "Row",
+    "Section",
+    "Segment",
     "Value",
     "canonical_bytes",
     "compare",
@@ -33,11 +39,14 @@ __all__ = [
     "extract",
     "join",
     "load",
+    "pretty",
     "replace",
     "resolve",
     "root_members",
     "same",
+    "side_by_side",
     "split",
     "to_text",
+    "unified",
     "visible",
 ]
