@@ -10,7 +10,6 @@ from console.practice.resource import (
     Mount,
     Resource,
     bad_value,
-    content_hash,
     managed,
     strongly_in,
     whole_number,
@@ -47,7 +46,7 @@ class AssistConfigs(Resource):
     def etag(self, organization: Organization, stored: StoredObject, revision: Revision) -> str | None:  # noqa: ARG002
         """Return version and content hash, for example `"42-9f3c1a"`."""
         salt = f".{stored.salt}" if stored.salt else ""
-        return f'"{revision.version}-{content_hash(revision)}{salt}"'
+        return f'"{revision.version}-{revision.content_hash}{salt}"'
 
     def served(self, stored: StoredObject, revision: Revision, path: str) -> dict[str, bytes]:
         """Return the configuration with `content` as the exact bytes that came."""

@@ -175,4 +175,4 @@ def _queue(now: datetime, slug: str, title: str, count: int, by: Person, number:
         Revision(2, second, moment(now, 40 + number, "14:12", title), by),
     ]
     fixed = {"memberCount": count, "dateCreated": timestamp(made), "createdBy": by.id}
-    return StoredObject("queue", known_id(slug, "queue", title), revisions, fixed)
+    return StoredObject("queue", known_id("queue", title), revisions, fixed)

@@ -70,7 +70,7 @@ def _row(organization: Organization, stored: StoredObject) -> str:
     target = {"organization": organization.slug, "object": path}
     rule = {"organization": organization.slug, "path": path}
     forms = [_form("foreign-write", target, "Let somebody else write now")]
-    forms += [_form("faults", {**rule, "kind": kind}, label) for kind, label in _PRANKS]
+    forms += [_form("faults", {**rule, "method": "PUT", "kind": kind}, label) for kind, label in _PRANKS]
     when = live.at.astimezone().strftime("%d %b %Y %H:%M")
     who = html.escape(live.by.name)
     return (

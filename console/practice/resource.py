@@ -287,11 +287,6 @@ def method_not_allowed(request: Request, *methods: str) -> Refusal:
     )
 
 
-def content_hash(revision: Revision) -> str:
-    """Return a short hash of everything in a revision that a writer can set."""
-    return hashlib.sha256(join_members(dict(sorted(revision.members.items())))).hexdigest()[:6]
-
-
 def managed(revision: Revision) -> dict[str, bytes]:
     """Return the server-managed members that say when and by whom a revision was made."""
     return {

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from console.practice.answers import LOCKED, Refusal, Request
 from console.practice.assist import check_increment
 from console.practice.raw_json import dump
-from console.practice.resource import Mount, Resource, content_hash, managed, strongly_in, whole_number
+from console.practice.resource import Mount, Resource, managed, strongly_in, whole_number
 from console.practice.state import Organization, Revision, StoredObject
 
 READ = "agent-scripting:read"
@@ -39,7 +39,7 @@ class ScriptingSessions(Resource):
         if not organization.switches.session_etag:
             return None
         salt = f".{stored.salt}" if stored.salt else ""
-        return f'"{revision.version}-{content_hash(revision)}{salt}"'
+        return f'"{revision.version}-{revision.content_hash}{salt}"'
 
     def served(self, stored: StoredObject, revision: Revision, path: str) -> dict[str, bytes]:
         """Return the session with `data` as the exact bytes that came."""

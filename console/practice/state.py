@@ -1,10 +1,14 @@
 """What the platform remembers: organizations, their OAuth clients, and every revision of every object."""
 
+import functools
+import hashlib
 import math
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from console.practice.raw_json import join_members
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ class Revision:
     label: str = ""  # name in the list of versions, where it is not the object's own
     remote: str = ""
     settled: float = -math.inf  # monotonic time of the commit; what was there at the start counts as old
+
+    @functools.cached_property
+    def content_hash(self) -> str:
+        """Return a short hash of everything that a writer can set."""
+        return hashlib.sha256(join_members(dict(sorted(self.members.items())))).hexdigest()[:6]
 
     def to_record(self) -> dict[str, Any]:
         """Return the revision as the journal keeps it."""

@@ -74,7 +74,7 @@ class Store:
             one.objects = {}
         for record in journal.read():
             # Without its folder the archive is not there; what the journal has of it waits for the next start.
-            if record["organization"] in self.organizations:
+            if record.get("organization") in self.organizations or "organization" not in record:
                 self._replay(record, journal.path)
         known = {(slug, *key) for slug, one in self.organizations.items() for key in one.objects}
         for slug, objects in founded.items():
