@@ -9,7 +9,7 @@ from tenants.documents.labels import visible
 from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
-from tenants.documents.raw_members import compose, extract, replace, root_members
+from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import Row, Section, side_by_side, unified
 from tenants.documents.spelling import to_text
 from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
@@ -38,6 +38,7 @@ __all__ = [
     "digest",
     "extract",
     "join",
+    "list_items",
     "load",
     "pretty",
     "replace",

@@ -36,6 +36,18 @@ def root_members(raw: bytes) -> dict[str, bytes]:
     return {key: text[start:end].encode() for key, start, end in _members(text, _skip(text, 0))}
 
 
+def list_items(raw: bytes) -> list[bytes]:
+    """Give each item of a list as the exact bytes it has in the document.
+
+    Raises `InvalidDocument` for what `strict.load` refuses, and where the root is not a list.
+    """
+    if not isinstance(load(raw), list):
+        reason = "its root is not a list, so it has no items"
+        raise InvalidDocument(reason)
+    text = decode(raw)
+    return [text[start:end].encode() for start, end in _items(text, _skip(text, 0))]
+
+
 def compose(members: Mapping[str, bytes]) -> bytes:
     """Give the object with these raw values, in their order, each byte for byte as given.
 

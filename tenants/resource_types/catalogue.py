@@ -51,7 +51,7 @@ _PATHS: Final = MappingProxyType(
 )
 
 
-class InvalidCatalogue(ValueError):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class InvalidCatalogue(ValueError):
     """Say which key of which type in the catalogue is wrong, and why."""
 
     def __init__(self, name: str, key: str, reason: str) -> None:
@@ -59,7 +59,7 @@ class InvalidCatalogue(ValueError):  # noqa: N818 - named after what happened (S
         super().__init__(f"The catalogue of resource types was not loaded: {place + ': ' if place else ''}{reason}.")
 
 
-class UnknownType(LookupError):  # noqa: N818
+class UnknownType(LookupError):
     """Say that the catalogue has no type of a name, and which names are near."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:

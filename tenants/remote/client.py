@@ -1,0 +1,332 @@
+"""The client of the platform: reads that are tried again with a reason, writes that are sent exactly once.
+
+Everything that could repeat a write is off at every level (PLATFORM.md, "Writing"; PROTOCOL.md, SEND): urllib3's
+retries, redirects, this client's own, the renewal of a token too. A write's answer is given back whatever its status,
+because what it means is a question of the resource type, which this package does not know.
+"""
+
+import base64
+import os
+import random
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from tenants.documents import InvalidDocument, load
+from tenants.remote import transport
+from tenants.remote.addresses import check_host, check_path, next_page
+from tenants.remote.answers import Answer
+from tenants.remote.errors import (
+    ConnectionLost,
+    CyclicList,
+    NotJson,
+    Redirected,
+    RemoteError,
+    RemoteUnknown,
+    RemoteWrong,
+    UnexpectedAnswer,
+)
+from tenants.remote.limits import LIMITS, Limits
+from tenants.remote.lists import Page, page_of
+from tenants.remote.permissions import granted
+from tenants.remote.refusing import check_json, error_of
+from tenants.remote.tokens import Token, TokenCache, credentials_refused, token_in
+
+USER_AGENT: Final = "config-vault/0.1 (guarded rollbacks)"
+TOKENS: Final = TokenCache(clock=time.monotonic)
+os.register_at_fork(after_in_child=TOKENS.start_anew)
+
+_WRITING_METHODS: Final = frozenset({"PUT", "PATCH"})
+_PAGE_SIZE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The organization that an OAuth client belongs to."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """An OAuth client of the platform."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+class Platform:
+    """One organization's API, spoken to through one OAuth client.
+
+    Safe to use from several threads: each has connections of its own, all share the token. `tenant_key` tells apart
+    what must not share one, besides the client id and the login host; `clock`, `sleep` and `jitter` (a number from 0 to
+    1) are there for tests. Raises `AddressNotAllowed` for a host that may not be spoken to.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_base: str,
+        login_base: str,
+        credentials: Credentials,
+        custom_hosts: bool = False,
+        tenant_key: Hashable = None,
+        limits: Limits = LIMITS,
+        tokens: TokenCache = TOKENS,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._api = check_host(api_base, custom_hosts=custom_hosts)
+        self._login = check_host(login_base, custom_hosts=custom_hosts)
+        self._credentials = credentials
+        self._key = (tenant_key, self._login, credentials.client_id)
+        self._limits = limits
+        self._tokens = tokens
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def __repr__(self) -> str:
+        return f"<Platform {self._api} as {self._credentials.client_id}>"
+
+    @property
+    def api_base(self) -> str:
+        """The base URL of the API."""
+        return self._api
+
+    @property
+    def client_id(self) -> str:
+        """The OAuth client's id, by which the platform names our writes (`modifiedByApp`)."""
+        return self._credentials.client_id
+
+    def forget_token(self) -> None:
+        """Drop the token, so that the next request fetches a new one."""
+        self._tokens.forget(self._key)
+
+    # Reading
+
+    def read(
+        self, path: str, *, if_none_match: bytes | None = None, params: Mapping[str, str | int] | None = None
+    ) -> Answer:
+        """Give the 200 of a GET, or the 304 where `if_none_match` was given and still stands.
+
+        Tried again, within bounds, where nobody knows (`RemoteUnknown`): after what Retry-After asks for, else after a
+        pause with full jitter. A 401 renews the token once. Raises the tree of `errors`.
+        """
+        headers = {} if if_none_match is None else {"If-None-Match": if_none_match.decode("latin-1")}
+        return self._read_patiently(check_path(path) + (f"?{urlencode(params)}" if params else ""), headers)
+
+    def ask(self, path: str, body: bytes) -> Answer:
+        """Give the 200 of a POST that only asks (analytics, audits); not tried again. Raises the tree of `errors`."""
+        asked = f"POST {check_path(path)}"
+        answer = self._with_renewal("POST", path, {"Content-Type": "application/json"}, body)
+        return self._usable(answer, asked=asked, conditional=False)
+
+    def entities(self, path: str, *, params: Mapping[str, str | int] | None = None) -> Iterator[bytes]:
+        """Give each entity of a numbered list as its exact bytes, page by page.
+
+        `nextUri` is followed until it is absent; where a service leaves it out, pages are counted. Raises `CyclicList`
+        for a list that leads in a circle, leads elsewhere or never ends, `NotJson` for a page that is none.
+        """
+        query: Mapping[str, str | int] = {"pageNumber": 1, "pageSize": _PAGE_SIZE, **(params or {})}
+        check_path(path)
+        uri: str | None = f"{path}?{urlencode(query)}"
+        visited: set[str] = set()
+        while uri is not None:
+            if uri in visited or len(visited) >= self._limits.pages:
+                message = (
+                    f"The list at {path} leads in a circle or never ends: after {len(visited)} pages it goes on at "
+                    f"{uri[:200]!r}. The rest was not read; tell the platform's support."
+                )
+                raise CyclicList(message)
+            visited.add(uri)
+            page = self._page(path, uri)
+            yield from page.entities
+            uri = self._after(page, path=path, query=query)
+
+    def organization(self) -> Organization:
+        """Give the organization that the OAuth client belongs to (`GET /api/v2/tokens/me`)."""
+        path = "/api/v2/tokens/me"
+        shown = self._value(self.read(path), asked=f"GET {path}")
+        owner = shown.get("organization") if isinstance(shown, dict) else None
+        found = owner.get("id") if isinstance(owner, dict) else None
+        if not isinstance(found, str) or not found:
+            message = (
+                f"GET {path} did not name an organization, so it is not known whose objects the OAuth client "
+                f"{self.client_id} changes. Nothing was written; check the tenant's addresses."
+            )
+            raise UnexpectedAnswer(message, status=200)
+        name = owner.get("name") if isinstance(owner, dict) else None
+        return Organization(id=found, name=name if isinstance(name, str) else "")
+
+    def client_permissions(self) -> frozenset[str]:
+        """Give the permissions of the OAuth client's roles as `domain:entity:action`; ask `holds` about one of them."""
+        path = "/api/v2/authorization/subjects/me"
+        return granted(self._value(self.read(path), asked=f"GET {path}"))
+
+    # Writing
+
+    def write(self, method: str, path: str, body: bytes, *, if_match: bytes | None) -> Answer:
+        """Send these bytes exactly once and give the answer, whatever its status.
+
+        `if_match` is sent byte for byte as given. Raises only where no usable answer came: `Unreachable`, `TimedOut`,
+        `ConnectionLost` (half an answer and an unreadable one too), `Redirected`. Where the token could not be had, its
+        error is raised with `sent` False: nothing was sent.
+        """
+        if method not in _WRITING_METHODS:
+            message = f"{method!r} is no method that writes here; PUT and PATCH are."
+            raise ValueError(message)
+        asked = f"{method} {check_path(path)}"
+        headers = {"Content-Type": "application/json"}
+        if if_match is not None:
+            headers["If-Match"] = if_match.decode("latin-1")
+        try:
+            token = self._token()
+        except RemoteError as error:
+            error.sent = False
+            raise
+        try:
+            answer = self._exchange(method, path, headers, body, token=token, own_connection=True)
+        except RemoteWrong as error:
+            message = (
+                f"{error.sentence} Whether {asked} took effect is not known, and it was not sent again; read the "
+                "object to see."
+            )
+            raise ConnectionLost(message, status=error.status, correlation_id=error.correlation_id) from error
+        if answer.status == 401:
+            self._tokens.forget(self._key, token)
+        if answer.status < 200 or 300 <= answer.status < 400:
+            refused = error_of(answer, asked=asked)
+            raise Redirected(
+                f"{refused.sentence} Whether it took effect is not known, and it was not sent again; read the object.",
+                status=answer.status,
+                correlation_id=answer.correlation_id,
+            )
+        return answer
+
+    # How
+
+    def _read_patiently(self, target: str, headers: Mapping[str, str]) -> Answer:
+        until = self._clock() + self._limits.patience_seconds
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return self._read_once(target, headers)
+            except RemoteUnknown as error:
+                pause = self._pause(tried, error)
+                if tried >= self._limits.tries or pause is None or self._clock() + pause > until:
+                    raise
+            self._sleep(pause)
+
+    def _read_once(self, target: str, headers: Mapping[str, str]) -> Answer:
+        answer = self._with_renewal("GET", target, headers, None)
+        conditional = "If-None-Match" in headers
+        return self._usable(answer, asked=f"GET {target.partition('?')[0]}", conditional=conditional)
+
+    def _usable(self, answer: Answer, *, asked: str, conditional: bool) -> Answer:
+        if answer.not_modified and conditional:
+            return answer
+        if answer.status == 200:
+            check_json(answer, asked=asked)
+            return answer
+        if answer.ok:
+            message = f"The platform answered {asked} with status {answer.status} where only 200 can be used."
+            raise UnexpectedAnswer(message, status=answer.status, correlation_id=answer.correlation_id)
+        raise error_of(answer, asked=asked)
+
+    def _with_renewal(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Exchange once, and once more with a new token where the platform does not accept the one in hand."""
+        token = self._token()
+        answer = self._exchange(method, target, headers, body, token=token, own_connection=False)
+        if answer.status == 401:
+            self._tokens.forget(self._key, token)
+            answer = self._exchange(method, target, headers, body, token=self._token(), own_connection=False)
+            if answer.status == 401:
+                self._tokens.forget(self._key)
+        return answer
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        token: str,
+        own_connection: bool,
+    ) -> Answer:
+        return transport.exchange(
+            method,
+            self._api + target,
+            headers={**self._always(), "Authorization": f"Bearer {token}", **headers},
+            body=body,
+            limits=self._limits,
+            own_connection=own_connection,
+        )
+
+    def _always(self) -> dict[str, str]:
+        # A gateway that packs an answer changes its ETag, so plain bytes are asked for (PROTOCOL.md, PLAN).
+        return {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
+
+    def _token(self) -> str:
+        return self._tokens.get(self._key, self._fetch_token)
+
+    def _fetch_token(self) -> Token:
+        pair = f"{self._credentials.client_id}:{self._credentials.client_secret}".encode()
+        try:
+            answer = transport.exchange(
+                "POST",
+                f"{self._login}/oauth/token",
+                headers={
+                    **self._always(),
+                    "Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                },
+                body=b"grant_type=client_credentials",
+                limits=self._limits,
+                own_connection=False,
+            )
+        except RemoteUnknown as error:
+            error.sentence = f"No access token could be had: {error.sentence}"
+            raise
+        if answer.status in (400, 401, 403):
+            raise credentials_refused(answer, client_id=self.client_id)
+        if answer.status != 200:
+            raise error_of(answer, asked="POST /oauth/token")
+        return token_in(answer, client_id=self.client_id)
+
+    def _pause(self, tried: int, error: RemoteUnknown) -> float | None:
+        """Give the seconds until the next try; None where the platform asks for more than a read waits."""
+        ceiling = self._limits.first_pause_seconds * 2 ** (tried - 1)
+        if error.retry_after is None:
+            return float(self._jitter() * ceiling)
+        if error.retry_after > self._limits.longest_wait_seconds:
+            return None
+        return error.retry_after + self._jitter() * self._limits.first_pause_seconds
+
+    def _page(self, path: str, uri: str) -> Page:
+        answer = self._read_patiently(uri, {})
+        try:
+            return page_of(answer.body)
+        except InvalidDocument as error:
+            message = f"The list at {path} could not be read: {error} The rest was not read."
+            raise NotJson(message, status=answer.status, correlation_id=answer.correlation_id) from error
+
+    def _after(self, page: Page, *, path: str, query: Mapping[str, str | int]) -> str | None:
+        if page.next_uri is not None:
+            return next_page(self._api, path=path, uri=page.next_uri)
+        if page.entities and page.number is not None and page.count is not None and page.number < page.count:
+            return f"{path}?{urlencode({**query, 'pageNumber': page.number + 1})}"
+        return None
+
+    def _value(self, answer: Answer, *, asked: str) -> Any:
+        try:
+            return load(answer.body)
+        except InvalidDocument as error:
+            message = f"The answer to {asked} could not be read: {error} It was not used."
+            raise NotJson(message, status=answer.status, correlation_id=answer.correlation_id) from error

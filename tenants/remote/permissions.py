@@ -1,0 +1,43 @@
+"""What an OAuth client may do, as its roles say it (PLATFORM.md, "Access": roles decide, not scopes).
+
+The platform writes a permission as `domain:entity:action`, a few as `domain:action`; a role's policy may hold `*` in
+the place of an entity or an action.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+
+def granted(subject: Any) -> frozenset[str]:
+    """Give the permissions in an answer of `GET /api/v2/authorization/subjects/me`.
+
+    What a policy grants for every entity shows as `domain:*:action`, and as `domain:action` besides.
+    """
+    return frozenset(_granted(subject))
+
+
+def _granted(subject: Any) -> Iterator[str]:
+    for grant in _items(subject, "grants"):
+        role = grant.get("role")
+        for policy in _items(role, "policies"):
+            domain, entity = policy.get("domain"), policy.get("entityName") or "*"
+            for action in policy.get("actions") or ():
+                if all(isinstance(part, str) and part for part in (domain, entity, action)):
+                    yield f"{domain}:{entity}:{action}"
+                    if entity == "*":
+                        yield f"{domain}:{action}"
+
+
+def _items(value: Any, key: str) -> list[dict[str, Any]]:
+    items = value.get(key) if isinstance(value, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def holds(permissions: AbstractSet[str], needed: str) -> bool:
+    """Tell whether a set of permissions covers one that is needed; an empty need is always covered."""
+    if not needed or needed in permissions:
+        return True
+    domain, *entity, action = needed.split(":")
+    wanted = entity[0] if entity else "*"
+    return any(f"{domain}:{named}:{act}" in permissions for named in {wanted, "*"} for act in {action, "*"})

@@ -1,0 +1,140 @@
+"""Access tokens: one for each OAuth client in this process, fetched by one thread, renewed before it ends.
+
+A token is a secret: it is in no repr, no log line and no error.
+"""
+
+import copy
+import re
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tenants.remote.answers import Answer, error_body, parsed
+from tenants.remote.errors import CredentialsRefused, RemoteError, TokenUnusable
+
+# RFC 6750 section 2.1, b64token: what may stand after "Bearer".
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_LONGEST_MARGIN: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and for how long it lives from the moment it was asked for."""
+
+    text: str = field(repr=False)
+    lifetime_seconds: float
+
+    @property
+    def fresh_for(self) -> float:
+        """The seconds during which it is used: renewed a minute, at most a tenth of its life, before it ends."""
+        return self.lifetime_seconds - min(_LONGEST_MARGIN, self.lifetime_seconds / 10)
+
+
+def token_in(answer: Answer, *, client_id: str) -> Token:
+    """Give the token in a 200 of the token endpoint; raise `TokenUnusable` where there is none."""
+    shown = parsed(answer.body)
+    text = shown.get("access_token") if isinstance(shown, dict) else None
+    kind = shown.get("token_type", "bearer") if isinstance(shown, dict) else None
+    lifetime = shown.get("expires_in") if isinstance(shown, dict) else None
+    usable = (
+        isinstance(text, str)
+        and _TOKEN.fullmatch(text) is not None
+        and isinstance(kind, str)
+        and kind.lower() == "bearer"
+        and isinstance(lifetime, int | float)
+        and not isinstance(lifetime, bool)
+        and 0 < lifetime < 10**9
+    )
+    if not usable:
+        message = (
+            f"The token endpoint answered the OAuth client {client_id} with something that is no token, so nothing "
+            "else was sent. Check the tenant's region and addresses."
+        )
+        raise TokenUnusable(message, status=answer.status, correlation_id=answer.correlation_id, sent=False)
+    return Token(str(text), float(lifetime or 0))
+
+
+def credentials_refused(answer: Answer, *, client_id: str) -> CredentialsRefused:
+    """Give the error for a token endpoint's 400, 401 or 403 (PLATFORM.md, "Access")."""
+    said = error_body(answer)
+    reason = said.message or said.code or f"status {answer.status}"
+    message = (
+        f"The platform did not accept the OAuth client {client_id} ({reason}), so nothing else was sent. "
+        "Check the tenant's client id, its secret and its region."
+    )
+    return CredentialsRefused(
+        message,
+        status=answer.status,
+        code=said.code,
+        remote_message=said.message,
+        correlation_id=answer.correlation_id,
+        sent=False,
+    )
+
+
+class _Flight:
+    """One fetch under way, and what came of it."""
+
+    def __init__(self) -> None:
+        self.landed = threading.Event()
+        self.token: str | None = None
+        self.error: RemoteError | None = None
+
+
+class TokenCache:
+    """Tokens by key; threads that want the same one at the same time share one fetch, its error too."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget everything; in a forked child too, where a lock may be held by a thread that is not there."""
+        self._lock = threading.Lock()
+        self._tokens: dict[Hashable, tuple[str, float]] = {}
+        self._flights: dict[Hashable, _Flight] = {}
+
+    def get(self, key: Hashable, fetch: Callable[[], Token]) -> str:
+        """Give the token of a key, fetched where there is none that is fresh; raise what the fetch raises."""
+        with self._lock:
+            known = self._tokens.get(key)
+            if known is not None and self._clock() < known[1]:
+                return known[0]
+            flight = self._flights.get(key)
+            ours = flight is None
+            if flight is None:
+                flight = self._flights[key] = _Flight()
+        if ours:
+            return self._fetch(key, flight, fetch)
+        flight.landed.wait()
+        if flight.token is not None:
+            return flight.token
+        if flight.error is not None:
+            # A copy: one exception raised in two threads would mix their tracebacks.
+            raise copy.copy(flight.error)
+        return self.get(key, fetch)
+
+    def _fetch(self, key: Hashable, flight: _Flight, fetch: Callable[[], Token]) -> str:
+        asked_at = self._clock()
+        try:
+            token = fetch()
+        except RemoteError as error:
+            flight.error = error
+            raise
+        else:
+            flight.token = token.text
+            with self._lock:
+                self._tokens[key] = (token.text, asked_at + token.fresh_for)
+            return token.text
+        finally:
+            with self._lock:
+                self._flights.pop(key, None)
+            flight.landed.set()
+
+    def forget(self, key: Hashable, token: str | None = None) -> None:
+        """Drop the token of a key; given one that was refused, only if it is still that one."""
+        with self._lock:
+            known = self._tokens.get(key)
+            if known is not None and token in (None, known[0]):
+                del self._tokens[key]
