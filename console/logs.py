@@ -26,7 +26,7 @@ SHARED: list[Processor] = [
 def configuration(*, readable: bool) -> dict[str, Any]:
     """Return the argument of logging.config.dictConfig: readable lines, or JSON."""
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+        [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)]
         if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
