@@ -1,0 +1,53 @@
+"""Print the table of measurements: `python -m tests.bench --rounds 3`."""
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+
+import django
+
+
+def main() -> int:
+    """Run every measurement on a database that is made for it and thrown away."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure what a person waits for.")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is done (default 3)")
+    parser.add_argument("--only", default="", metavar="WORD", help="only measurements with this word in their name")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error(f"--rounds is {options.rounds}; at least 1 round is needed to measure anything")
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    from django.db import connection  # noqa: PLC0415 - after the settings are read
+
+    from console import embedded  # noqa: PLC0415
+    from tests import bench  # noqa: PLC0415
+    from tests.bench import measuring  # noqa: PLC0415
+
+    embedded.ensure_running()
+    connection.settings_dict["TEST"]["NAME"] = f"bench_{os.getpid()}"
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        for module in pkgutil.iter_modules(bench.__path__):
+            if module.name.startswith("measures_"):
+                importlib.import_module(f"tests.bench.{module.name}")
+        chosen = [found for found in measuring.MEASUREMENTS if options.only in found.name]
+        rows = []
+        for number, measurement in enumerate(chosen, start=1):
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{number}/{len(chosen)} {measurement.name[:70]:<70}")
+                sys.stderr.flush()
+            rows.append(measuring.run(measurement, rounds=options.rounds).row())
+        if sys.stderr.isatty():
+            sys.stderr.write("\r" + " " * 80 + "\r")
+        sys.stdout.write(f"{measuring.table(rows)}\n")
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Measure what a person waits for.
+
+A measurement is a function in a module of this folder, decorated with `@measure(…)`; it does the thing once and may
+return a note for the table. Figures are printed and never judged: another machine has other figures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MEASUREMENTS: list[Measurement] = []
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One row of the table: `prepare` once, then `act` again and again on what it returned."""
+
+    name: str
+    prepare: Callable[[], object]
+    act: Callable[[object], str | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What was measured, in milliseconds."""
+
+    name: str
+    times: tuple[float, ...]
+    note: str
+
+    def row(self) -> tuple[str, str, str, str, str]:
+        """Return the cells of the table: name, best, median, worst, note."""
+        best, median, worst = min(self.times), statistics.median(self.times), max(self.times)
+        return self.name, f"{best:.1f}", f"{median:.1f}", f"{worst:.1f}", self.note
+
+
+def measure(name: str, *, prepare: Callable[[], object] = lambda: None) -> Callable[..., Callable[..., str | None]]:
+    """Return a decorator that adds a function to the table under `name`."""
+
+    def add(act: Callable[[object], str | None]) -> Callable[[object], str | None]:
+        MEASUREMENTS.append(Measurement(name, prepare, act))
+        return act
+
+    return add
+
+
+def run(measurement: Measurement, *, rounds: int) -> Figures:
+    """Return the figures of so many rounds; one more before them warms up and is not counted."""
+    prepared = measurement.prepare()
+    note = measurement.act(prepared) or ""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        note = measurement.act(prepared) or note
+        times.append((time.perf_counter() - began) * 1000)
+    return Figures(measurement.name, tuple(times), note)
+
+
+def table(rows: list[tuple[str, str, str, str, str]]) -> str:
+    """Return rows as a table with a head."""
+    head = ("what", "best ms", "median ms", "worst ms", "note")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: tuple[str, ...]) -> str:
+        first, *figures, note = cells
+        right = "  ".join(cell.rjust(width) for cell, width in zip(figures, widths[1:-1], strict=True))
+        return f"{first.ljust(widths[0])}  {right}  {note}".rstrip()
+
+    return "\n".join([line(head), "-" * (sum(widths) + 2 * len(widths)), *(line(row) for row in rows)])
