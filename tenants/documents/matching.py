@@ -185,7 +185,7 @@ def _by_content(before: list[Value], after: list[Value]) -> Matching:
         end += 1
     before_tokens = [_token(item) for item in before[start : len(before) - end]]
     after_tokens = [_token(item) for item in after[start : len(after) - end]]
-    middle = _common(before_tokens, after_tokens)
+    middle = common_subsequence(before_tokens, after_tokens)
     stays = [(index, index) for index in range(start)]
     stays += [(start + i, start + j) for i, j in middle]
     stays += [(len(before) - back, len(after) - back) for back in range(end, 0, -1)]
@@ -202,7 +202,7 @@ def _by_content(before: list[Value], after: list[Value]) -> Matching:
     return Matching(stays, moves)
 
 
-def _common(before: list[Hashable], after: list[Hashable]) -> list[tuple[int, int]]:
+def common_subsequence(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:
     """Give a longest common subsequence as pairs of indexes (Hunt and Szymanski, 1977)."""
     places: dict[Hashable, list[int]] = {}
     for j, token in enumerate(after):

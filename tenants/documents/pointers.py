@@ -14,11 +14,11 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _WRONG_ESCAPE: Final = re.compile(r"~(?![01])")
 
 
-class InvalidPointer(ValueError):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class InvalidPointer(ValueError):
     """Say why a text is not a JSON Pointer (RFC 6901 section 3)."""
 
 
-class NotFound(LookupError):  # noqa: N818
+class NotFound(LookupError):
     """Say that a document has nothing at a pointer."""
 
 

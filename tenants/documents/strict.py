@@ -39,7 +39,7 @@ class Limits:
 LIMITS: Final = Limits()
 
 
-class InvalidDocument(ValueError):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class InvalidDocument(ValueError):
     """Say why bytes are not a document that is accepted here, and where.
 
     `reason` is a clause without a full stop; `line` and `column` count characters from 1 and are None where the fault

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from tenants.documents.lines import Segment
+from tenants.documents.matching import common_subsequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WORDS: Final = re.compile(r"\\u[0-9a-f]{4}|\\.|\w+|\s+|[^\w\s]")
 # Beyond this the middle is marked as a whole: nobody reads word marks in a page of text that is all different.
-_MOST_PAIRS: Final = 60_000
+_MOST_PAIRS: Final = 40_000
 
 
 def word_marks(before: str, after: str) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
@@ -32,11 +32,8 @@ def word_marks(before: str, after: str) -> tuple[tuple[Segment, ...], tuple[Segm
     old_marks[start : start + len(old_middle)] = [True] * len(old_middle)
     new_marks[start : start + len(new_middle)] = [True] * len(new_middle)
     if old_middle and new_middle and len(old_middle) * len(new_middle) <= _MOST_PAIRS:
-        matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
-        for i, j, size in matcher.get_matching_blocks():
-            for step in range(size):
-                old_marks[start + i + step] = False
-                new_marks[start + j + step] = False
+        for i, j in common_subsequence(old_middle, new_middle):
+            old_marks[start + i] = new_marks[start + j] = False
     return _segments(old, old_marks), _segments(new, new_marks)
 
 
