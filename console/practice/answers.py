@@ -50,7 +50,7 @@ class Answer:
     cut: Literal["", "reset", "half"] = ""
 
 
-class Refusal(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class Refusal(Exception):
     """A request is refused: the status, the dotted code and the message of the error body."""
 
     def __init__(

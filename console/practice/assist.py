@@ -20,6 +20,14 @@ READ = "agentassist:config:read"
 WRITE = "agentassist:config:write"
 ANALYTICS_WRITE = "analytics:agentassist-config:write"
 
+# What a value may begin with says which kind it is, whatever the length of a number.
+_KINDS: dict[str, tuple[tuple[bytes, ...], str]] = {
+    "name": ((b'"',), "a string"),
+    "trafficPercent": ((*(b"%d" % digit for digit in range(10)), b"-"), "a number from 0 to 100"),
+    "deployed": ((b"t", b"f"), "true or false"),
+    "deploymentId": ((b'"', b"n"), "a string or null"),
+}
+
 
 class AssistConfigs(Resource):
     """Assist configurations, under their own path and under the alias of the analytics service."""
@@ -65,19 +73,12 @@ class AssistConfigs(Resource):
 
     def check(self, organization: Organization, stored: StoredObject, members: Mapping[str, bytes]) -> None:  # noqa: ARG002
         """Refuse a known member of the wrong type."""
-        kinds = {"name": "a string", "deployed": "true or false", "deploymentId": "a string or null"}
-        for key, wanted in kinds.items():
-            value = json.loads(members.get(key, self.writable[key]))
-            fits = {
-                "name": isinstance(value, str),
-                "deployed": isinstance(value, bool),
-                "deploymentId": value is None or isinstance(value, str),
-            }
-            if not fits[key]:
+        for key, (kinds, wanted) in _KINDS.items():
+            if key in members and members[key].strip()[:1] not in kinds:
                 raise bad_value(key, members[key], wanted)
-        percent = json.loads(members.get("trafficPercent", b"0"))
-        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
-            raise bad_value("trafficPercent", members["trafficPercent"], "a number from 0 to 100")
+        percent = members.get("trafficPercent", self.writable["trafficPercent"])
+        if not 0 <= float(percent) <= 100:
+            raise bad_value("trafficPercent", percent, _KINDS["trafficPercent"][1])
 
     def guard(
         self, request: Request, organization: Organization, stored: StoredObject, members: Mapping[str, bytes]

@@ -347,7 +347,7 @@ def _other(members: dict[str, bytes], stored: StoredObject) -> dict[str, bytes]:
         return members | {"name": dump(f"{json.loads(members['name'])} (edited)")}
     try:
         inner = json.loads(members[key])
-    except ValueError:
+    except (ValueError, RecursionError):
         inner = {}
     inner = inner if isinstance(inner, dict) else {"previously": inner}
     return members | {key: dump(inner | {"description": note})}

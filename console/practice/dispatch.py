@@ -18,7 +18,7 @@ from console.practice.history import read_histories
 from console.practice.observing import query_audits, query_conversations
 from console.practice.organizations import found_archive, found_organizations
 from console.practice.outbound import Campaigns
-from console.practice.page import front_page
+from console.practice.page import front_page, style_sheet
 from console.practice.resource import Mount, Resource, method_not_allowed
 from console.practice.routing import Queues
 from console.practice.scripting import ScriptingSessions
@@ -87,9 +87,11 @@ class Platform:
         return answer
 
     def _local(self, request: Request) -> Answer:
-        if request.path == "/":
+        if request.path in {"/", "/style.css"}:
             if request.method != "GET":
                 raise method_not_allowed(request, "GET")
+            if request.path == "/style.css":
+                return style_sheet()
             with self.store.lock:
                 return front_page(self.store, self.faults, request)
         return self.control.answer(request)

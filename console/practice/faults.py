@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from console.practice.access import too_many_requests
 from console.practice.answers import LOCKED, Answer, Refusal, Request
@@ -85,7 +86,7 @@ class Rule:
         )
 
 
-class RuleWrong(ValueError):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class RuleWrong(ValueError):
     """A rule cannot be understood; the message names the value."""
 
 
@@ -190,7 +191,7 @@ def _failure(rule: Rule, request: Request) -> Answer:
             html = b"<!doctype html><title>Signed out</title><p>Your session has ended. Please sign in again.</p>"
             return Answer(HTTPStatus.OK, html, content_type="text/html; charset=utf-8")
         case "redirect_302":
-            return Answer(HTTPStatus.FOUND, headers={"Location": "/somewhere-else" + request.path})
+            return Answer(HTTPStatus.FOUND, headers={"Location": quote("/somewhere-else" + request.path)})
     refusal = {
         "locked_409": Refusal(HTTPStatus.CONFLICT, "general.conflict", LOCKED),
         "false_409": Refusal(

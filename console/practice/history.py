@@ -9,7 +9,7 @@ from pathlib import Path
 _VERSION = re.compile(r"v(\d+)(\.invalid)?\.json")
 
 
-class HistoryUnreadable(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class HistoryUnreadable(Exception):
     """The history folder holds no versions, or something there cannot be read."""
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 
-class JournalDamaged(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class JournalDamaged(Exception):
     """The journal holds a line that no crash explains."""
 
 
-class DataInUse(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class DataInUse(Exception):
     """Another practice platform works on the same folder."""
 
 

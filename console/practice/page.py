@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from http import HTTPStatus
 
 from console.practice.answers import Answer, Request
@@ -25,7 +26,27 @@ _PRANKS = (
     ("foreign_write", "Let somebody else write just before the next write"),
 )
 _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Practice platform</title></head><body>"""
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Practice platform</title>
+<link rel="stylesheet" href="/style.css"></head><body><main>"""
+
+
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; }
+main { max-width: 70rem; margin: 0 auto; padding: 1rem 1.5rem 3rem; }
+table { width: 100%; border-collapse: collapse; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8886; }
+td:first-child { overflow-wrap: anywhere; }
+form { margin: .3rem 0; }
+button { font: inherit; padding: .15rem .6rem; cursor: pointer; }
+summary { cursor: pointer; white-space: nowrap; }
+[role=status] { border-left: .3rem solid #1d5fc2; padding: .3rem .8rem; background: #1d5fc21a; }
+"""
+
+
+def style_sheet() -> Answer:
+    """Return the page's style sheet."""
+    return Answer(HTTPStatus.OK, _STYLE.encode(), content_type="text/css; charset=utf-8")
 
 
 def front_page(store: Store, faults: Faults, request: Request) -> Answer:
@@ -54,13 +75,14 @@ def front_page(store: Store, faults: Faults, request: Request) -> Answer:
     parts.append("<h2>More</h2>" + _form("tokens/revoke", {}, "End all tokens"))
     parts.append(
         '<p>Logs: <a href="/practice/writes">accepted writes</a>, <a href="/practice/requests">recent requests</a>, '
-        '<a href="/practice/organizations">organizations and switches</a>.</p></body></html>'
+        '<a href="/practice/organizations">organizations and switches</a>.</p></main></body></html>'
     )
     headers = {
-        "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'",
         "Cache-Control": "no-store",
     }
-    return Answer(HTTPStatus.OK, "".join(parts).encode(), headers, "text/html; charset=utf-8")
+    return Answer(HTTPStatus.OK, "".join(parts).encode("utf-8", "replace"), headers, "text/html; charset=utf-8")
 
 
 def _row(organization: Organization, stored: StoredObject) -> str:
@@ -68,14 +90,14 @@ def _row(organization: Organization, stored: StoredObject) -> str:
     live = stored.live
     name = html.escape(str(json.loads(live.members["name"])))
     target = {"organization": organization.slug, "object": path}
-    rule = {"organization": organization.slug, "path": path}
+    rule = {"organization": organization.slug, "path": re.escape(path) + "$"}
     forms = [_form("foreign-write", target, "Let somebody else write now")]
     forms += [_form("faults", {**rule, "method": "PUT", "kind": kind}, label) for kind, label in _PRANKS]
     when = live.at.astimezone().strftime("%d %b %Y %H:%M")
     who = html.escape(live.by.name)
     return (
         f"<tr><td>{name}<br><code>{html.escape(stored.id)}</code><td>{live.version}<td>{when}, {who}"
-        f"<td><details><summary>Something happens</summary>{''.join(forms)}</details></tr>"
+        f"<td><details><summary>Let something happen</summary>{''.join(forms)}</details></tr>"
     )
 
 

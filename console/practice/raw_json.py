@@ -14,7 +14,7 @@ _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
 
-class MalformedJson(ValueError):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class MalformedJson(ValueError):
     """The bytes are no JSON object; the message says where."""
 
 
@@ -82,10 +82,14 @@ def _end_of_value(text: str, start: int) -> int:
 
 def join_members(members: Mapping[str, bytes]) -> bytes:
     """Return one JSON object whose values are the given bytes as they are, even where they are no JSON."""
-    pairs = (json.dumps(key, ensure_ascii=False).encode() + b":" + value for key, value in members.items())
+    pairs = (dump(key) + b":" + value for key, value in members.items())
     return b"{" + b",".join(pairs) + b"}"
 
 
 def dump(value: object) -> bytes:
-    """Return compact UTF-8 JSON, as the platform writes what it makes itself."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """Return compact UTF-8 JSON, as the platform writes what it makes itself; a lone surrogate stays escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -22,7 +22,7 @@ _DRAINED = 64 * 1024 * 1024  # a body up to this size is read to its end so that
 _RESET = struct.pack("ii", 1, 0)
 
 
-class PortBusy(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class PortBusy(Exception):
     """Something else listens on the port."""
 
 

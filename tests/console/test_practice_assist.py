@@ -173,6 +173,16 @@ def test_malformed_json_is_answered_400_in_the_platforms_error_shape(bank: Calle
     assert bank.get(CONFIG).json()["version"] == 42
 
 
+def test_a_name_with_a_lone_surrogate_and_a_number_of_any_length_break_nothing(bank: Caller) -> None:
+    _, etag = bank.next_write()
+    raw = b'{"name":"a\\ud800","version":43,"trafficPercent":%s}'
+    refused = bank.put(CONFIG, raw % (b"9" * 6000), if_match=etag)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid.value")
+    assert bank.put(CONFIG, raw % b"1.0", if_match=etag).status_code == 200
+    assert b'"name":"a\\ud800"' in bank.get(CONFIG + "/versions?pageSize=1").content
+    assert bank.session.get(bank.platform.url + "/", timeout=10).status_code == 200
+
+
 def test_the_history_lists_the_newest_version_first_and_serves_full_snapshots(bank: Caller) -> None:
     listed = bank.get(CONFIG + "/versions?pageSize=100").json()
     assert [one["version"] for one in listed["entities"]] == list(range(42, 0, -1))

@@ -145,6 +145,9 @@ def test_every_form_of_the_front_page_works_and_leads_back_to_it(bank: Caller) -
     page = requests.get(bank.platform.url + "/", timeout=10)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script" not in page.text
+    assert "style=" not in page.text
+    style = requests.get(bank.platform.url + "/style.css", timeout=10)
+    assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "Agent Assist – Billing EMEA" in page.text
     forms = Forms()
     forms.feed(page.text)

@@ -31,25 +31,27 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
-            server = PracticeServer(
-                port=options["port"],
-                host=options["host"],
-                data_dir=options["data"],
-                history_dir=options["history"],
-            )
+            self._serve(options)
+        except KeyboardInterrupt:
+            print("Practice platform stopped.", flush=True)
         except (PortBusy, DataInUse, JournalDamaged, HistoryUnreadable, OSError) as error:
             print(error, file=sys.stderr)
             sys.exit(2)
+
+    def _serve(self, options: dict[str, Any]) -> None:
+        server = PracticeServer(
+            port=options["port"],
+            host=options["host"],
+            data_dir=options["data"],
+            history_dir=options["history"],
+        )
         print(f"Practice platform on {server.url} (Ctrl-C stops it)", flush=True)
         if options["data"]:
             print(f"Client secrets are in {options['data'] / 'credentials.json'}", flush=True)
         else:
             for slug, one in server.credentials.items():
                 print(f"{slug}: client id {one.client_id}, client secret {one.client_secret}", flush=True)
-        try:
-            server.serve()
-        except KeyboardInterrupt:
-            print("Practice platform stopped.", flush=True)
+        server.serve()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
