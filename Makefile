@@ -49,6 +49,7 @@ help: ## List the targets
 	@echo; echo "make demo and make test are all that a newcomer needs."
 
 # uv where it is on PATH, else into the environment: it installs in seconds what takes pip half a minute.
+# It brings its own certificates; behind a company's proxy only the machine's do, so those are tried next, and then pip.
 .venv/.ready: requirements.lock
 	@set -e; \
 	for python in "$(PYTHON)" python3.13 python3.12 python3.11 python3 python; do \
@@ -67,10 +68,13 @@ help: ## List the targets
 			echo "That Python cannot make environments: install its venv package (Debian: apt install python3-venv)." >&2; \
 			rm -rf .venv; exit 2; }; \
 		$(BIN)/uv --version >/dev/null 2>&1 || \
-			$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location uv || true; \
+			$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true; \
 		uv=$(BIN)/uv; \
 	fi; \
-	VIRTUAL_ENV=$$PWD/.venv $$uv pip sync --quiet --require-hashes requirements.lock || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || { \
+	export VIRTUAL_ENV="$$PWD/.venv"; said=.venv/setup.log; : > $$said; \
+	$$uv pip sync --quiet --require-hashes requirements.lock 2>>$$said || \
+		UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $$uv pip sync --quiet --require-hashes requirements.lock 2>>$$said || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>>$$said || { \
+		cat $$said >&2; \
 		echo "The dependencies could not be installed; the lines above say why. make setup tries again." >&2; exit 1; }; \
 	touch $@
