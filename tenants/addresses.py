@@ -25,7 +25,7 @@ BASELINE = "baseline"
 _VERSION = re.compile(r"v?(?P<number>-?[0-9]{1,18})(?:@(?P<digest>[0-9a-f]{4,64}))?")
 
 
-class NotFound(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class NotFound(Exception):
     """Nothing here bears the name that was given; the message is a sentence for people."""
 
 

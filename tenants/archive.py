@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tenants.remote.answers import Answer
 
 
-class UnusableContent(Exception):  # noqa: N818 - named after what happened (STYLE.md, "Names")
+class UnusableContent(Exception):
     """The bytes that came cannot be kept as a version of the object; the message says why, in a sentence."""
 
 

@@ -64,7 +64,7 @@ def report(
     `action` is `noun.verb` (`config.changed`), `outcome` is `ok`, `refused` or `alarm`, and `detail` holds only what
     JSON (RFC 8259) can: strings, integers, booleans, None, lists and objects of these.
     """
-    level = logging.WARNING if outcome == "alarm" else logging.INFO
+    level = logging.WARNING if outcome == "alarm" else logging.DEBUG
     logger.log(level, "%s %s in %s by %s", action, outcome, tenant.slug, actor)
     for recorder in _recorders:
         recorder(action, tenant=tenant, actor=actor, outcome=outcome, config=config, detail=dict(detail or {}))

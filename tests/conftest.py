@@ -11,6 +11,8 @@ from django.db import connections
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 from console import embedded
+from console.practice.server import PracticeServer
+from tests import world as making
 
 # So many runs of one checkout may use the database at the same time.
 RUNS_AT_ONCE = 16
@@ -69,3 +71,22 @@ def database_url(django_db_setup: None) -> str:
     host, port = default["HOST"].replace("/", "%2F"), default["PORT"]
     password = f":{default['PASSWORD']}" if default["PASSWORD"] else ""
     return f"postgres://{default['USER']}{password}@{host}{f':{port}' if port else ''}/{default['NAME']}"
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeServer]:
+    """Serve a fresh practice platform for one test."""
+    with PracticeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def people(db: None) -> making.People:
+    """Give Alice, Bob and Carol."""
+    return making.make_people()
+
+
+@pytest.fixture
+def world(practice: PracticeServer, people: making.People) -> making.World:
+    """Give the whole world: people, practice platform, tenants, and `cfg-1` of the bank with its history."""
+    return making.make_world(practice, people)

@@ -1,0 +1,191 @@
+"""What people do to tenants and tracked configs: each change and its entry in the trail, in one transaction.
+
+`acting_user=None` stands for a terminal where nobody is signed in: the account of the machine is trusted and named in
+the trail. Every other user needs the role that the function names; PermissionDenied says which one is missing.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+
+from tenants import access, capture, connections, drift, regions, trail
+from tenants.access import Role
+from tenants.models import Snapshot, Tenant, TrackedConfig
+from tenants.resource_types import catalogue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from tenants.remote.client import Platform
+    from tenants.resource_types.definition import ResourceType
+
+
+class NotPossible(ValueError):
+    """What was asked cannot be done as things stand; the message is a sentence."""
+
+
+def add_tenant(
+    slug: str,
+    *,
+    name: str,
+    region: str = regions.CUSTOM,
+    api_url: str = "",
+    login_url: str = "",
+    client_id: str,
+    client_secret: str,
+    organization_id: str = "",
+    approvals_needed: int = 1,
+    acting_user: "AbstractBaseUser | None",
+) -> Tenant:
+    """Add an organization with its sealed client secret and give its tenant; nothing is asked of the platform yet.
+
+    Only a platform owner may. Raises ValidationError with one message for each field that is wrong, and NotPossible
+    when custom hosts are not allowed here.
+    """
+    if acting_user is not None and not access.owns_platform(acting_user):
+        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. The tenant {slug} was not added.")
+    if region == regions.CUSTOM and not settings.CONSOLE_ALLOW_CUSTOM_HOSTS:
+        raise NotPossible(
+            f"The tenant {slug} was not added: hosts of one's own need CONSOLE_ALLOW_CUSTOM_HOSTS=true; else choose "
+            f"one of the platform's domains with --region."
+        )
+    tenant = Tenant(
+        slug=slug,
+        name=name,
+        region=region,
+        api_url=api_url,
+        login_url=login_url,
+        client_id=client_id,
+        organization_id=organization_id,
+        approvals_needed=approvals_needed,
+    )
+    seal_client_secret(tenant, client_secret)
+    tenant.full_clean()
+    with transaction.atomic():
+        tenant.save(force_insert=True)
+        trail.report(
+            "tenant.added",
+            tenant=tenant,
+            actor=trail.actor_name(acting_user),
+            detail={
+                "slug": slug,
+                "region": region,
+                "api": tenant.api_base,
+                "login": tenant.login_base,
+                "client_id": client_id,
+                "organization_id": organization_id,
+                "approvals_needed": approvals_needed,
+            },
+        )
+    return tenant
+
+
+def seal_client_secret(tenant: Tenant, client_secret: str) -> None:
+    """Set the tenant's secret, sealed for its row; the caller saves. Raises NotPossible for an empty one."""
+    if not client_secret.strip():
+        raise NotPossible(f"The client secret of {tenant.slug} is empty. Nothing was kept.")
+    connections.seal_client_secret(tenant, client_secret)
+
+
+def track_configs(
+    tenant: Tenant,
+    rtype: "ResourceType",
+    object_ids: list[str] | dict[str, str],
+    *,
+    acting_user: "AbstractBaseUser | None",
+) -> capture.Tracking:
+    """Start keeping the history of objects (all or none); they are due for a look at once. Needs operator."""
+    _require(acting_user, tenant, Role.OPERATOR)
+    with transaction.atomic():
+        tracking = capture.track(tenant, rtype, object_ids)
+        for config in tracking.added:
+            trail.report("config.tracked", tenant=tenant, actor=trail.actor_name(acting_user), config=config)
+    return tracking
+
+
+def capture_now(
+    config: TrackedConfig,
+    *,
+    acting_user: "AbstractBaseUser | None",
+    platform: "Platform | None" = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "tuple[capture.Look, capture.HistoryImport]":
+    """Look at live now, whatever its ETag, and import the platform's own history. Needs any role: it only reads.
+
+    A tenant that cannot be connected to raises the tree of `remote.errors`; what the platform answers to the looks
+    themselves is in the results. What changed is reported to the trail by the looks.
+    """
+    _require(acting_user, config.tenant)
+    rtype = catalogue.get(config.resource_type)
+    platform = connections.connect(config.tenant) if platform is None else platform
+    seen = capture.look(config, platform, now=timezone.now(), conditional=False)
+    imported = capture.HistoryImport()
+    if rtype.history_path is not None and seen.outcome is not capture.Outcome.UNREACHABLE:
+        imported = capture.import_history(config, platform, **({"progress": progress} if progress else {}))
+    return seen, imported
+
+
+def accept_version(config: TrackedConfig, snapshot: Snapshot, *, acting_user: "AbstractBaseUser | None") -> None:
+    """Make the snapshot the config's baseline: what a person holds to be right. Needs operator or approver.
+
+    Raises NotPossible for a snapshot of another object.
+    """
+    _require(acting_user, config.tenant, Role.OPERATOR, Role.APPROVER)
+    before = config.baseline
+    with transaction.atomic():
+        try:
+            moved = drift.set_baseline(config, snapshot)
+        except ValueError as error:
+            raise NotPossible(str(error)) from error
+        if moved:
+            trail.report(
+                "baseline.accepted",
+                tenant=config.tenant,
+                actor=trail.actor_name(acting_user),
+                config=config,
+                detail={
+                    "version": str(snapshot.version),
+                    "digest": snapshot.digest,
+                    "previous_version": str(before.version) if before is not None else None,
+                    "previous_digest": before.digest if before is not None else None,
+                },
+            )
+
+
+def freeze(tenant: Tenant, *, reason: str, acting_user: "AbstractBaseUser | None") -> None:
+    """Stop every rollback in the tenant before it is sent.
+
+    Needs operator or approver; raises NotPossible without a reason.
+    """
+    _require(acting_user, tenant, Role.OPERATOR, Role.APPROVER)
+    if not reason.strip():
+        raise NotPossible(f"{tenant.slug} was not frozen: say why, so that the next person knows when to end it.")
+    _set_frozen(tenant, frozen=True, reason=reason.strip()[:300], acting_user=acting_user)
+
+
+def unfreeze(tenant: Tenant, *, acting_user: "AbstractBaseUser | None") -> None:
+    """Allow rollbacks in the tenant again. Needs operator or approver."""
+    _require(acting_user, tenant, Role.OPERATOR, Role.APPROVER)
+    _set_frozen(tenant, frozen=False, reason="", acting_user=acting_user)
+
+
+def _set_frozen(tenant: Tenant, *, frozen: bool, reason: str, acting_user: "AbstractBaseUser | None") -> None:
+    with transaction.atomic():
+        changed = Tenant.objects.filter(pk=tenant.pk, frozen=not frozen).update(frozen=frozen, frozen_reason=reason)
+        if changed:
+            trail.report(
+                "tenant.frozen" if frozen else "tenant.unfrozen",
+                tenant=tenant,
+                actor=trail.actor_name(acting_user),
+                detail={"reason": reason} if frozen else {"reason": tenant.frozen_reason},
+            )
+    tenant.frozen, tenant.frozen_reason = frozen, reason
+
+
+def _require(user: "AbstractBaseUser | None", tenant: Tenant, *roles: Role) -> None:
+    if user is not None:
+        access.require(user, tenant, *roles)

@@ -1,0 +1,500 @@
+"""Look at live, remember what was seen, and fill the past from the platform's own history.
+
+    ask ──304─────────────────────────────────► unchanged: one UPDATE, no row
+     ├──── same version, digest and ETag ─────► unchanged
+     ├──── anything newer ────────────────────► first or changed: a snapshot, `live` moves to it
+     ├──── an older version ──────────────────► stale: `live` stays (below)
+     ├──── 404, 410 ──────────────────────────► vanished: shown as such, nothing is deleted
+     ├──── 403, not JSON, wrong shape, too big ► unreadable: shown as such, with the reason
+     └──── silence, 5xx, 429, no token ───────► unreachable: nothing is known; the next look is further away
+
+**Nobody overwrites a newer live with an older one.** A read may be stale (PLATFORM.md, "Reads may be stale for
+minutes"), and of two workers the one with the older answer may come last. `live` is moved under the lock of the
+config's row, and backwards only when (1) the newer state was first seen longer ago than the type's visibility horizon
+and (2) a second, unconditional read right after the first shows the older one too. Then the object was really set
+back, for example deleted and made again: `live` moves and the trail bears an alarm. Types without a version have no
+number to compare; there an answer whose request had begun before the newest state was kept is asked for again, and one
+that the platform itself dates before that state is stale.
+
+**A 304 is trusted for a day.** An ETag that hashes content comes back when content comes back (PROTOCOL.md, "Rules by
+type"), and a 304 cannot show the new number. So a config's first look on each day (UTC) and every look that a person
+asks for are unconditional.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tenants import archive, trail
+from tenants.archive import UnusableContent
+from tenants.models import Snapshot, Tenant, TrackedConfig
+from tenants.remote.errors import (
+    AddressNotAllowed,
+    CredentialsRefused,
+    ObjectMissing,
+    RemoteError,
+    RemoteRefused,
+    RemoteUnknown,
+    RemoteWrong,
+    TokenUnusable,
+    WrongOrganization,
+)
+from tenants.resource_types import catalogue, projection
+from tenants.resource_types.definition import ResourceType, VersionRule
+
+if TYPE_CHECKING:
+    from tenants.documents import Value
+    from tenants.remote.answers import Answer
+    from tenants.remote.client import Platform
+
+LOOK_EVERY = timedelta(minutes=5)
+"""Between two looks at an object that can be read."""
+LOOK_AT_MISSING_EVERY = timedelta(hours=1)
+"""Between two looks at one that vanished or cannot be read."""
+LONGEST_PAUSE = timedelta(hours=6)
+"""The most that failures space two looks."""
+
+SAYS_NOTHING = (RemoteUnknown, CredentialsRefused, TokenUnusable, WrongOrganization, AddressNotAllowed)
+"""Errors that say something about the way to the platform or the tenant's client, and nothing about the object."""
+
+Presence = TrackedConfig.Presence
+
+
+class Outcome(StrEnum):
+    """What a look found."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    FIRST = "first"
+    STALE = "stale"
+    VANISHED = "vanished"
+    UNREADABLE = "unreadable"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at live found."""
+
+    outcome: Outcome
+    snapshot: Snapshot | None = None
+    """What the look saw, kept: None when it saw nothing that can be kept."""
+    detail: str = ""
+    """A sentence for people where the outcome needs one."""
+    error: RemoteError | None = None
+    """Why nothing came, where the platform or the way to it is the reason."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HistoryImport:
+    """What an import of the platform's own history did."""
+
+    imported: int = 0
+    already: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Each version that could not be kept, and why."""
+    stopped: str = ""
+    """Why the import ended before it had asked for every version; the next one goes on from there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """What `track` did."""
+
+    added: list[TrackedConfig]
+    already: list[TrackedConfig]
+
+
+class InvalidObjectId(ValueError):
+    """The text cannot be the id of an object; the message is a sentence."""
+
+
+class NotListed(ValueError):
+    """The platform has no list of the type's objects; the message is a sentence."""
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Say nothing."""
+
+
+def object_path(rtype: ResourceType, object_id: str) -> str:
+    """Give the path of an object; raises InvalidObjectId for an id that would change the path's shape."""
+    return rtype.object_path.format(id=quote(checked_object_id(object_id), safe=""))
+
+
+def checked_object_id(object_id: str) -> str:
+    """Give the id back when it can be one segment of a path; else raise InvalidObjectId."""
+    if (
+        not object_id
+        or len(object_id) > 200
+        or object_id in {".", ".."}
+        or any(ord(letter) <= 32 or ord(letter) == 127 or letter in "/\\?#" for letter in object_id)
+    ):
+        raise InvalidObjectId(
+            f"{object_id[:60]!r} cannot be the id of an object: an id has 1 to 200 characters without spaces, slashes, "
+            f"? and #. Nothing was tracked."
+        )
+    return object_id
+
+
+# --- what to look at -------------------------------------------------------------------------------------------------
+
+
+def track(tenant: Tenant, rtype: ResourceType, object_ids: "list[str] | dict[str, str]") -> Tracking:
+    """Start keeping the history of objects, all of them or none; a dictionary gives each id's name.
+
+    They are due for a look at once. One that is tracked already stays as it is. Raises InvalidObjectId.
+    """
+    names = object_ids if isinstance(object_ids, dict) else dict.fromkeys(object_ids, "")
+    for object_id in names:
+        checked_object_id(object_id)
+    now = timezone.now()
+    tracking = Tracking(added=[], already=[])
+    with transaction.atomic():
+        for object_id, name in names.items():
+            config, created = TrackedConfig.objects.get_or_create(
+                tenant=tenant,
+                resource_type=rtype.name,
+                object_id=object_id,
+                defaults={"name": name[:300], "next_look_at": now},
+            )
+            (tracking.added if created else tracking.already).append(config)
+    return tracking
+
+
+def discover(tenant: Tenant, rtype: ResourceType, platform: "Platform") -> list[tuple[str, str]]:
+    """Give `(object id, name)` of every object of the type that the tenant's client can see, in the platform's order.
+
+    Raises NotListed for a type that cannot be listed, and the tree of `remote.errors`. A client sees only the
+    divisions of its roles (PLATFORM.md, "Access"), so an object that is missing here may still exist.
+    """
+    if rtype.list_path is None:
+        raise NotListed(
+            f"Objects of the type {rtype.name} cannot be listed: the platform has no list of them. Name their ids "
+            f"instead; nothing was tracked in {tenant.slug}."
+        )
+    found: dict[str, str] = {}
+    for raw in platform.entities(rtype.list_path):
+        value = archive.value_from(raw)
+        object_id, name = value.get("id"), value.get("name")
+        if isinstance(object_id, str) and object_id:
+            found[object_id] = name if isinstance(name, str) else ""
+    return list(found.items())
+
+
+# --- live ------------------------------------------------------------------------------------------------------------
+
+
+def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditional: bool = True) -> Look:
+    """Look at live once and remember what was seen; never raises for what the platform answers.
+
+    `conditional` allows If-None-Match where the type has ETags (the rule of the day above still applies). `config` is
+    brought up to date in memory.
+    """
+    rtype = catalogue.get(config.resource_type)
+    try:
+        path = object_path(rtype, config.object_id)
+        etag = _etag_to_send(config, rtype, now=now) if conditional else None
+        answer = platform.read(path, if_none_match=etag)
+        if answer.not_modified:
+            return _heartbeat(config, config.live, now=now)
+        return _take(config, rtype, answer, platform, now=now)
+    except ObjectMissing as error:
+        return _absent(config, Presence.VANISHED, error.sentence, error, now=now)
+    except SAYS_NOTHING as error:
+        return _unreachable(config, error, now=now)
+    except (RemoteRefused, RemoteWrong) as error:
+        return _absent(config, Presence.UNREADABLE, error.sentence, error, now=now)
+    except (UnusableContent, InvalidObjectId) as error:
+        return _absent(config, Presence.UNREADABLE, str(error), None, now=now)
+
+
+def read_live(config: TrackedConfig, platform: "Platform") -> "Answer":
+    """Give what the platform shows now, whole, and remember nothing. Raises the tree of `remote.errors`."""
+    return platform.read(object_path(catalogue.get(config.resource_type), config.object_id))
+
+
+def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) -> bytes | None:
+    first_today = config.looked_at is None or config.looked_at.date() != now.date()
+    if not rtype.etags or first_today or config.live is None or config.live.etag is None:
+        return None
+    return bytes(config.live.etag)
+
+
+def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform: "Platform", *, now: datetime) -> Look:
+    value = archive.check(config, rtype, answer.body)
+    if _shows(config.live, rtype, value, answer):
+        return _heartbeat(config, config.live, now=now, name=_name(value))
+    for _ in range(3):  # each further round reads again, which is needed only when answers cross or go backwards
+        taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
+        if taken is not None:
+            return taken
+        answer = platform.read(object_path(rtype, config.object_id))
+        second = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, confirmed=True)
+        if second is not None:
+            return second
+    return _stale(config, None, now=now)
+
+
+def _shows(live: Snapshot | None, rtype: ResourceType, value: "dict[str, Value]", answer: "Answer") -> bool:
+    """Tell whether an answer shows exactly what live was: same version, digest and ETag."""
+    return (
+        live is not None
+        and (rtype.version_rule is VersionRule.NONE or live.version == projection.version_of(rtype, value))
+        and (None if live.etag is None else bytes(live.etag)) == answer.etag
+        and live.digest == projection.content_digest(rtype, value)
+    )
+
+
+def remember(
+    config: TrackedConfig,
+    rtype: ResourceType,
+    answer: "Answer",
+    *,
+    source: Snapshot.Source,
+    now: datetime,
+    confirmed: bool = False,
+) -> Look | None:
+    """Keep what an answer shows of live and move `live` to it, in one transaction under the lock of the config's row.
+
+    The look is `first`, `changed`, `unchanged`, or `stale` when it shows an older state than live; None asks the
+    caller to read again: the answer may be older than what was kept meanwhile, or the object seems to have been set
+    back, which only a second read (`confirmed`) may say. Raises UnusableContent, and then nothing is kept.
+    """
+    value = archive.check(config, rtype, answer.body)
+    versioned = rtype.version_rule is not VersionRule.NONE
+    with transaction.atomic():
+        # Without a join: PostgreSQL reads a row that it waited for again, but not what was joined to it before.
+        row = TrackedConfig.objects.select_for_update(no_key=True).get(pk=config.pk)
+        live = row.live
+        if not versioned and live is not None and live.digest != projection.content_digest(rtype, value):
+            written = projection.written_at(value)
+            if written is not None and live.written_at is not None and written < live.written_at:
+                return _stale(config, None, now=now)
+            if live.captured_at > answer.received_at - timedelta(milliseconds=answer.elapsed_ms):
+                return None
+        config.presence = row.presence
+        snapshot, _new = archive.record(config, rtype, answer, source=source, seen_at=answer.received_at)
+        back = versioned and live is not None and snapshot.version < live.version
+        if back and live is not None:
+            horizon = timedelta(seconds=rtype.visibility_horizon_seconds)
+            if (row.changed_at or live.captured_at) + horizon > now:
+                return _stale(config, snapshot, now=now)
+            if not confirmed:
+                return None
+        if live is not None and live.pk == snapshot.pk:
+            return _heartbeat(config, snapshot, now=now, name=_name(value))
+        changes: dict[str, object] = {
+            "live": snapshot,
+            "name": _name(value) or row.name,
+            "presence": Presence.PRESENT,
+            "presence_detail": "",
+            "looked_at": now,
+            "changed_at": now,
+            "next_look_at": _next_look(LOOK_EVERY, now=now),
+            "failures": 0,
+        }
+        if row.baseline_id is None:
+            changes["baseline"] = snapshot
+        _update(config, changes)
+        _report_move(config, live, snapshot, back=back, returned=row.presence in _ABSENT)
+    return Look(outcome=Outcome.FIRST if live is None else Outcome.CHANGED, snapshot=snapshot)
+
+
+_ABSENT = (Presence.VANISHED, Presence.UNREADABLE)
+
+
+def _report_move(
+    config: TrackedConfig, live: Snapshot | None, snapshot: Snapshot, *, back: bool, returned: bool
+) -> None:
+    detail: dict[str, object] = {
+        "version": str(snapshot.version),
+        "digest": snapshot.digest,
+        "etag": snapshot.etag_text,
+        "author": snapshot.author_name or snapshot.author_id,
+        "source": str(snapshot.source),
+        "correlation_id": snapshot.correlation_id,
+    }
+    if live is not None:
+        detail |= {"previous_version": str(live.version), "previous_digest": live.digest}
+    if returned:
+        detail["returned"] = True
+    trail.report(
+        "config.set_back" if back else "config.first_seen" if live is None else "config.changed",
+        tenant=config.tenant,
+        actor=trail.SYSTEM,
+        outcome="alarm" if back else "ok",
+        config=config,
+        detail=detail,
+    )
+
+
+def _name(value: "dict[str, Value]") -> str:
+    name = value.get("name")
+    return name[:300] if isinstance(name, str) else ""
+
+
+def _heartbeat(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetime, name: str = "") -> Look:
+    changes: dict[str, object] = {"looked_at": now, "next_look_at": _next_look(LOOK_EVERY, now=now), "failures": 0}
+    if name and name != config.name:
+        changes["name"] = name
+    if config.presence in _ABSENT:
+        with transaction.atomic():
+            _update(config, {**changes, "presence": Presence.PRESENT, "presence_detail": ""})
+            trail.report("config.returned", tenant=config.tenant, actor=trail.SYSTEM, config=config)
+    else:
+        _update(config, changes)
+    return Look(outcome=Outcome.UNCHANGED, snapshot=snapshot)
+
+
+def _stale(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetime) -> Look:
+    _update(config, {"looked_at": now, "next_look_at": _next_look(timedelta(seconds=30), now=now)})
+    shown = f"v{snapshot.version}" if snapshot is not None else "an earlier state"
+    newer = f"v{config.live.version}" if config.live is not None else "a later one"
+    return Look(
+        outcome=Outcome.STALE,
+        snapshot=snapshot,
+        detail=f"The platform showed {shown}, but {newer} was seen before: the read was stale. Live stays {newer}.",
+    )
+
+
+def _absent(
+    config: TrackedConfig, presence: Presence, sentence: str, error: RemoteError | None, *, now: datetime
+) -> Look:
+    changes = {
+        "presence": presence,
+        "presence_detail": sentence,
+        "looked_at": now,
+        "next_look_at": _next_look(LOOK_AT_MISSING_EVERY, now=now),
+        "failures": 0,
+    }
+    outcome = Outcome.VANISHED if presence is Presence.VANISHED else Outcome.UNREADABLE
+    with transaction.atomic():
+        changed = TrackedConfig.objects.filter(pk=config.pk).exclude(presence=presence).update(presence=presence)
+        _update(config, changes)
+        if changed:
+            trail.report(
+                f"config.{outcome.value}",
+                tenant=config.tenant,
+                actor=trail.SYSTEM,
+                outcome="alarm",
+                config=config,
+                detail={"reason": sentence, "correlation_id": error.correlation_id if error is not None else ""},
+            )
+    return Look(outcome=outcome, detail=sentence, error=error)
+
+
+def _unreachable(config: TrackedConfig, error: RemoteError, *, now: datetime) -> Look:
+    pause = min(LONGEST_PAUSE, LOOK_EVERY * 2 ** min(config.failures, 10))
+    wait = max(pause, timedelta(seconds=error.retry_after or 0))
+    _update(config, {"failures": F("failures") + 1, "next_look_at": _next_look(wait, now=now)})
+    config.refresh_from_db(fields=["failures"])
+    return Look(outcome=Outcome.UNREACHABLE, detail=error.sentence, error=error)
+
+
+def _next_look(pause: timedelta, *, now: datetime) -> datetime:
+    # Spread by a tenth, so that objects that were tracked together are not asked for together for ever.
+    return now + pause * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+
+
+def _update(config: TrackedConfig, changes: dict[str, object]) -> None:
+    """Write the columns with one UPDATE and set them in memory."""
+    TrackedConfig.objects.filter(pk=config.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(config, name, value)
+
+
+# --- the platform's own history --------------------------------------------------------------------------------------
+
+
+def import_history(
+    config: TrackedConfig, platform: "Platform", *, progress: Callable[[int, int], None] = _no_progress
+) -> HistoryImport:
+    """Keep every version of the platform's own history that is not kept yet, newest first, each in its own transaction.
+
+    Never raises for what the platform answers: a version that cannot be read is refused with its reason and the others
+    are still imported; silence stops the import, and the next one goes on where it stopped. `progress` is told how many
+    of how many are done. Types without a history import nothing.
+    """
+    rtype = catalogue.get(config.resource_type)
+    result = HistoryImport()
+    if rtype.history_path is None:
+        return result
+    missing = _missing_versions(config, rtype, platform, result)
+    for done, version in enumerate(missing):
+        progress(done, len(missing))
+        try:
+            _snapshot, new = _import_version(config, rtype, version, platform)
+        except SAYS_NOTHING as error:
+            result.stopped = f"The import stopped at v{version}; {done} of {len(missing)} were done. {error.sentence}"
+            break
+        except (RemoteError, UnusableContent) as error:
+            result.refused.append((str(version), error.sentence if isinstance(error, RemoteError) else str(error)))
+        else:
+            result.imported += new
+            result.already += not new
+    progress(len(missing), len(missing))
+    if not result.stopped:
+        _update(config, {"history_imported_at": timezone.now()})
+    return result
+
+
+def _missing_versions(
+    config: TrackedConfig, rtype: ResourceType, platform: "Platform", result: HistoryImport
+) -> list[int]:
+    """Give the versions that the platform lists and that are not kept, newest first."""
+    kept = set(config.snapshots.values_list("version", flat=True))
+    listed: set[int] = set()
+    try:
+        for raw in platform.entities(_history_path(config, rtype)):
+            version = _listed_version(rtype, raw, result)
+            if version is not None:
+                listed.add(version)
+    except RemoteError as error:
+        result.stopped = f"The list of versions did not come to its end. {error.sentence}"
+    result.already = len(listed & kept)
+    return sorted(listed - kept, reverse=True)
+
+
+def _history_path(config: TrackedConfig, rtype: ResourceType) -> str:
+    return (rtype.history_path or "").format(id=quote(checked_object_id(config.object_id), safe=""))
+
+
+def read_version(config: TrackedConfig, version: int, platform: "Platform") -> Snapshot:
+    """Read one version from the platform's own history and give its snapshot, kept now unless it already was.
+
+    Raises UnusableContent, the tree of `remote.errors`, and ValueError for a type without a history.
+    """
+    return _import_version(config, catalogue.get(config.resource_type), version, platform)[0]
+
+
+def _listed_version(rtype: ResourceType, raw: bytes, result: HistoryImport) -> int | None:
+    try:
+        value = archive.value_from(raw)
+    except UnusableContent as error:
+        result.refused.append(("?", f"One line of the list of versions cannot be read. {error}"))
+        return None
+    version = projection.version_of(rtype, value)
+    if version is None:
+        result.refused.append(("?", f"One line of the list of versions has no number at {rtype.version_pointer}."))
+    return version
+
+
+def _import_version(
+    config: TrackedConfig, rtype: ResourceType, version: int, platform: "Platform"
+) -> tuple[Snapshot, bool]:
+    if rtype.history_version_path is None:
+        raise ValueError(f"The platform keeps no history of the type {rtype.name}. Nothing was read.")
+    object_id = quote(checked_object_id(config.object_id), safe="")
+    answer = platform.read(rtype.history_version_path.format(id=object_id, version=version))
+    archive.check(config, rtype, answer.body, version=version)
+    with transaction.atomic():
+        return archive.record(config, rtype, answer, source=Snapshot.Source.HISTORY, seen_at=answer.received_at)

@@ -1,0 +1,177 @@
+"""`tenant add`, `tenant list`, `tenant check`."""
+
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count
+
+from tenants import actions, addresses, checking, drift, regions
+from tenants.models import Tenant, TrackedConfig
+from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+LARGEST_SECRET = 4096
+
+
+class Command(TerminalCommand):
+    help = "Add an organization, list all of them, or check what works with one."
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        steps = parser.add_subparsers(dest="step", required=True, metavar="add|list|check")
+        add = steps.add_parser("add", help="add an organization")
+        add.add_argument("slug", help="the short name that commands use")
+        add.add_argument("--name", required=True)
+        add.add_argument("--region", metavar="DOMAIN", help=f"one of: {', '.join(regions.DOMAINS)}")
+        add.add_argument("--api-url", default="", help="with --login-url: an API on hosts of one's own")
+        add.add_argument("--login-url", default="")
+        add.add_argument("--client-id", required=True)
+        add.add_argument(
+            "--client-secret-file", required=True, metavar="FILE", help="holds the secret; - reads it from stdin"
+        )
+        add.add_argument("--organization", default="", metavar="ID", help="learned at the first check when left out")
+        add.add_argument("--approvals", type=int, default=1, metavar="N", help="needed for each rollback (default 1)")
+        listing = steps.add_parser("list", help="list all organizations")
+        check = steps.add_parser("check", help="say what works with an organization and what does not")
+        check.add_argument("slug")
+        for step in (add, listing, check):
+            super().add_arguments(step)
+
+    def run(self, **options: Any) -> ExitCode:
+        match options["step"]:
+            case "add":
+                return self._add(**options)
+            case "list":
+                return self._list()
+            case _:
+                return self._check(options["slug"])
+
+    def _add(self, **options: Any) -> ExitCode:
+        region = options["region"]
+        custom = [bool(options["api_url"]), bool(options["login_url"])]
+        if any(custom) == bool(region) or any(custom) != all(custom):
+            raise WrongUse(
+                "Give either --region DOMAIN or both --api-url and --login-url. Nothing was added; the domains are "
+                f"{', '.join(regions.DOMAINS)}."
+            )
+        if region is not None and region not in regions.DOMAINS:
+            raise WrongUse(
+                f"{region!r} is none of the platform's domains. Nothing was added; the domains are "
+                f"{', '.join(regions.DOMAINS)}."
+            )
+        if not 0 <= options["approvals"] <= 9:
+            raise WrongUse(f"{options['approvals']} approvals cannot be asked for: 0 to 9 can. Nothing was added.")
+        if Tenant.objects.filter(slug=options["slug"]).exists():
+            raise WrongUse(f"There already is a tenant {options['slug']!r}. It was not changed.")
+        tenant = actions.add_tenant(
+            options["slug"],
+            name=options["name"],
+            region=region or regions.CUSTOM,
+            api_url=options["api_url"],
+            login_url=options["login_url"],
+            client_id=options["client_id"],
+            client_secret=self._secret(options["client_secret_file"]),
+            organization_id=options["organization"],
+            approvals_needed=options["approvals"],
+            acting_user=None,
+        )
+        if self.as_json:
+            self.print_json(_as_json(tenant, configs=0, drifted=0))
+        self.tell(f"Added {tenant.slug}. Nothing was asked of the platform yet: manage.py tenant check {tenant.slug}")
+        return ExitCode.DONE
+
+    def _secret(self, source: str) -> str:
+        if source == "-":
+            raw = sys.stdin.read(LARGEST_SECRET + 1)
+        else:
+            path = Path(source)
+            try:
+                readable_by_all = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
+                with path.open(encoding="utf-8") as file:
+                    raw = file.read(LARGEST_SECRET + 1)
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise WrongUse(f"The secret cannot be read from {source}: {reason}. Nothing was added.") from error
+            if readable_by_all:
+                self.warn(f"Others on this machine can read {source}. Close it with: chmod 600 {source}")
+        secret = raw.removesuffix("\n").removesuffix("\r")
+        where = "stdin" if source == "-" else source
+        if not secret.strip():
+            raise WrongUse(f"There is no secret in {where}. Nothing was added.")
+        if len(secret) > LARGEST_SECRET or any(ord(letter) < 32 for letter in secret):
+            raise WrongUse(
+                f"What {where} holds is no client secret: it is too long or has several lines. Nothing was added."
+            )
+        return secret
+
+    def _list(self) -> ExitCode:
+        tenants = list(Tenant.objects.annotate(configs_kept=Count("configs")).order_by("slug"))
+        away = dict(
+            drift.drifted(TrackedConfig.objects.order_by())
+            .values_list("tenant_id")
+            .annotate(number=Count("pk"))
+            .values_list("tenant_id", "number")
+        )
+        if self.as_json:
+            self.print_json([_as_json(one, configs=one.configs_kept, drifted=away.get(one.pk, 0)) for one in tenants])
+        elif not tenants:
+            self.tell("There are no tenants yet. Add one: manage.py tenant add SLUG --name …")
+        else:
+            self.table(
+                ("TENANT", "NAME", "API", "APPROVALS", "CONFIGS", "DRIFTED", ""),
+                (
+                    (
+                        one.slug,
+                        one.name,
+                        one.api_base,
+                        str(one.approvals_needed),
+                        str(one.configs_kept),
+                        str(away.get(one.pk, 0)),
+                        f"frozen: {one.frozen_reason}" if one.frozen else "",
+                    )
+                    for one in tenants
+                ),
+            )
+        return ExitCode.DONE
+
+    def _check(self, slug: str) -> ExitCode:
+        tenant = addresses.find_tenant(None, slug)
+        with self.progress() as progress:
+            progress.say(f"Asking {tenant.api_base} …")
+            findings = checking.check(tenant)
+        works = all(finding.ok is not False for finding in findings)
+        if self.as_json:
+            self.print_json(
+                {
+                    "tenant": tenant.slug,
+                    "ok": works,
+                    "checks": [
+                        {"name": finding.name, "ok": finding.ok, "message": finding.sentence} for finding in findings
+                    ],
+                }
+            )
+        else:
+            words = {True: ("ok", "added"), False: ("FAILS", "removed"), None: ("note", "dim")}
+            for finding in findings:
+                word, colour = words[finding.ok]
+                self.tell(f"{self.paint(word.ljust(6), colour)} {finding.name.ljust(13)} {finding.sentence}")
+        return ExitCode.DONE if works else ExitCode.REFUSED_BY_PLATFORM
+
+
+def _as_json(tenant: Tenant, *, configs: int, drifted: int) -> dict[str, Any]:
+    return {
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "region": tenant.region,
+        "api": tenant.api_base,
+        "login": tenant.login_base,
+        "client_id": tenant.client_id,
+        "organization_id": tenant.organization_id,
+        "approvals_needed": tenant.approvals_needed,
+        "frozen": tenant.frozen,
+        "configs": configs,
+        "drifted": drifted,
+    }

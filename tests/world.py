@@ -1,0 +1,143 @@
+"""The world of the tests: three people, a practice server on real HTTP, a tenant on it and a config with a past.
+
+Alice asks (operator), Bob approves (approver), Carol may only look (viewer and auditor). They work at Northwind Bank;
+none of them has a role at Tailspin Outdoor, unless a test gives one. `tests/conftest.py` makes fixtures of these.
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from console.practice.server import PracticeServer
+from tenants import actions, archive, capture, connections
+from tenants.access import Role
+from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
+from tenants.remote.client import Platform
+from tenants.resource_types import catalogue
+from tenants.resource_types.definition import ResourceType
+
+PASSWORD = "correct horse battery staple"
+ASSIST = "agentassist.config"
+BILLING = "cfg-1"
+BILLING_PATH = f"/api/v2/agentassist/configs/{BILLING}"
+
+
+@dataclass(frozen=True)
+class People:
+    """Who there is."""
+
+    alice: User
+    bob: User
+    carol: User
+
+
+def make_people() -> People:
+    """Make Alice, Bob and Carol; all of them may sign in with PASSWORD."""
+    return People(
+        *(
+            User.objects.create_user(name, password=PASSWORD, is_staff=True, first_name=name.title())
+            for name in ("alice", "bob", "carol")
+        )
+    )
+
+
+def make_tenant(practice: PracticeServer, slug: str, **changes: object) -> Tenant:
+    """Make a practice organization a tenant, as `tenant add` does."""
+    one = practice.credentials[slug]
+    known: dict[str, object] = {
+        "name": one.organization_name,
+        "api_url": practice.url,
+        "login_url": practice.url,
+        "client_id": one.client_id,
+        "client_secret": one.client_secret,
+        "organization_id": one.organization_id,
+    }
+    return actions.add_tenant(slug, **(known | changes), acting_user=None)  # type: ignore[arg-type]
+
+
+def give_roles(user: User, tenant: Tenant, *roles: Role) -> None:
+    """Give a user roles in a tenant."""
+    for role in roles:
+        Membership.objects.create(user=user, tenant=tenant, role=role)
+
+
+def track(tenant: Tenant, object_id: str, *, type_name: str = ASSIST) -> TrackedConfig:
+    """Track an object without looking at it yet."""
+    return capture.track(tenant, catalogue.get(type_name), [object_id]).added[0]
+
+
+def look(config: TrackedConfig) -> capture.Look:
+    """Look at live now, whole."""
+    return capture.look(config, platform_of(config), now=timezone.now(), conditional=False)
+
+
+def platform_of(config: TrackedConfig) -> Platform:
+    """Give the client of a config's tenant."""
+    return connections.connect(config.tenant)
+
+
+def type_of(config: TrackedConfig) -> ResourceType:
+    """Give a config's resource type."""
+    return catalogue.get(config.resource_type)
+
+
+def version(config: TrackedConfig, number: int) -> Snapshot:
+    """Give the kept snapshot of a version."""
+    return config.snapshots.filter(version=number).order_by("-pk")[0]
+
+
+def content(snapshot: Snapshot) -> object:
+    """Give what an assist configuration of a snapshot holds."""
+    return archive.value_of(snapshot)["content"]
+
+
+@dataclass(frozen=True)
+class World:
+    """A config with its whole history at the bank, and everybody around it."""
+
+    practice: PracticeServer
+    people: People
+    northwind: Tenant
+    tailspin: Tenant
+    config: TrackedConfig
+    """`cfg-1`, "Agent Assist – Billing EMEA", with every version since the first; live is last night's bad change."""
+
+    @property
+    def alice(self) -> User:
+        """She asks: operator at Northwind."""
+        return self.people.alice
+
+    @property
+    def bob(self) -> User:
+        """He approves: approver at Northwind."""
+        return self.people.bob
+
+    @property
+    def carol(self) -> User:
+        """She may only look: viewer and auditor at Northwind."""
+        return self.people.carol
+
+    @property
+    def platform(self) -> Platform:
+        """The client of the bank."""
+        return connections.connect(self.northwind)
+
+    @property
+    def live_version(self) -> int:
+        """The version that is live on the platform now."""
+        return int(self.practice.platform.store.organizations["northwind"].objects["assist", BILLING].live.version)
+
+
+def make_world(practice: PracticeServer, people: People) -> World:
+    """Make the world; takes about half a second, most of it for the history over HTTP."""
+    northwind, tailspin = make_tenant(practice, "northwind"), make_tenant(practice, "tailspin")
+    give_roles(people.alice, northwind, Role.OPERATOR)
+    give_roles(people.bob, northwind, Role.APPROVER)
+    give_roles(people.carol, northwind, Role.VIEWER, Role.AUDITOR)
+    config = track(northwind, BILLING)
+    look(config)
+    imported = capture.import_history(config, connections.connect(northwind))
+    assert not imported.refused, imported.refused
+    assert not imported.stopped, imported.stopped
+    return World(practice=practice, people=people, northwind=northwind, tailspin=tailspin, config=config)
