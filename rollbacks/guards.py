@@ -75,15 +75,14 @@ def check_identity(problem: str | None, *, organization: str) -> Check:
     return _holds("identity", f"The platform names organization {organization}.")
 
 
-def check_permissions(granted: Collection[str] | None, *, needed: Collection[str], problem: str | None) -> Check:
-    """Refuse when a permission is missing or could not be learned."""
-    if granted is None:
-        return _refuses("permissions", problem or "The permissions of the OAuth client could not be read.")
-    missing = sorted(set(needed) - set(granted))
+def check_permissions(*, needed: Collection[str], missing: Collection[str], problem: str | None) -> Check:
+    """Refuse when a permission is missing, or when nobody could learn what the client may do."""
+    if problem is not None:
+        return _refuses("permissions", problem)
     if missing:
         return _refuses(
             "permissions",
-            f"The OAuth client lacks {' and '.join(missing)}. Nothing was sent. "
+            f"The OAuth client lacks {' and '.join(sorted(missing))}. Nothing was sent. "
             "Add the permission to a role of the client on the platform, then plan again.",
         )
     return _holds("permissions", f"It has {', '.join(sorted(needed))}.")
@@ -148,6 +147,11 @@ def check_schema(
             "fields, so the result would not be what you see here.",
         )
     return _holds("schema", "Every field of the body is one that the type declares.")
+
+
+def refuse_schema(problem: str) -> Check:
+    """Refuse a body that cannot be composed at all."""
+    return _refuses("schema", f"{problem} Nothing was sent. Restore the whole version instead, or choose other values.")
 
 
 def _suggest(key: str, known: Collection[str]) -> str:

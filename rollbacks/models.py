@@ -37,6 +37,8 @@ class Rollback(models.Model):
     base = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
     undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
 
+    only = models.JSONField(default=list, help_text="JSON Pointers: restore just these values; empty for all of it.")
+
     method = models.CharField(max_length=10)
     path = models.CharField(max_length=500, help_text="Of the request, below the tenant's API host.")
     body = models.BinaryField(help_text="The exact bytes to send, frozen when the plan was made.")

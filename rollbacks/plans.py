@@ -5,9 +5,20 @@ strings are spelled as they were; only the version number is written anew.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenants.documents import Value, canonical_bytes, compose, replace, root_members
+from tenants.documents import (
+    InvalidPointer,
+    NotFound,
+    Value,
+    canonical_bytes,
+    compose,
+    extract,
+    replace,
+    root_members,
+    split,
+)
 from tenants.resource_types import Guard, ResourceType, VersionRule
 
 
@@ -82,6 +93,28 @@ def build_body(rtype: ResourceType, *, target: bytes, live: bytes, base_version:
         number = str(sent).encode()
         members[root] = replace(now[root], f"/{below}", number) if below else number
     return Body(compose(members), sent, expected)
+
+
+class NotOnBothSides(Exception):
+    """A single value was to be restored that the target or live does not have; the message names it."""
+
+
+def restore_only(rtype: ResourceType, *, target: bytes, live: bytes, pointers: Sequence[str]) -> bytes:
+    """Give the live document with just the values at these JSON Pointers as they are in the target.
+
+    Raises NotOnBothSides for a pointer that is malformed, leads to no writable member, or has no value on one side:
+    what would have to be added or removed is not guessed.
+    """
+    composed = live
+    for pointer in pointers:
+        try:
+            root = split(pointer)[0]
+            if root not in rtype.writable:
+                raise NotOnBothSides(f"{pointer} is not in a member that can be written ({', '.join(rtype.writable)}).")
+            composed = replace(composed, pointer, extract(target, pointer))
+        except (NotFound, InvalidPointer, IndexError) as error:
+            raise NotOnBothSides(f"{pointer or 'The whole document'} cannot be restored by itself: {error}") from error
+    return composed
 
 
 def plan_digest(

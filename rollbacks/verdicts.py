@@ -98,8 +98,8 @@ class Seen:
     version: int | None
     etag: bytes | None
     digest: str
-    author_app: str | None = None
-    """The OAuth client that wrote this state, where the platform says so."""
+    author: str | None = None
+    """The OAuth client that wrote this state or, where the platform names no client, the person; None for neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +183,8 @@ def judge(  # noqa: C901 - one branch for each row of the table above
 
 
 def authorship(guarded: Guarded, seen: Seen) -> bool | None:
-    """Say whether the platform names our OAuth client as the author; None when it does not say."""
-    if not seen.author_app:
-        return None
-    return seen.author_app == guarded.client_id
+    """Say whether the platform names our OAuth client as the author; None when it names nobody."""
+    return None if seen.author is None else seen.author == guarded.client_id
 
 
 def equals_base(guarded: Guarded, live: Seen) -> bool:

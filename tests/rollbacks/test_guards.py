@@ -46,12 +46,12 @@ def test_the_version_to_send_follows_from_live_by_the_types_rule(
 
 def test_a_missing_permission_is_named() -> None:
     needed = ["agentassist:config:read", "agentassist:config:write"]
-    check = guards.check_permissions({"agentassist:config:read"}, needed=needed, problem=None)
+    check = guards.check_permissions(needed=needed, missing=needed[1:], problem=None)
     assert check.refuses
     assert "agentassist:config:write" in check.message
     assert "config:read" not in check.message
-    assert not guards.check_permissions(set(needed), needed=needed, problem=None).refuses
-    assert guards.check_permissions(None, needed=needed, problem="They could not be read.").refuses
+    assert not guards.check_permissions(needed=needed, missing=(), problem=None).refuses
+    assert guards.check_permissions(needed=needed, missing=(), problem="They could not be read.").refuses
 
 
 def test_missing_approvals_stand_pending_and_refuse_nothing_by_themselves() -> None:

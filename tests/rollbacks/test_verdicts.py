@@ -57,7 +57,7 @@ def test_a_confirmed_write_that_is_read_back_is_verified() -> None:
 
 @pytest.mark.parametrize("outcome", UNCLEAR)
 def test_without_an_answer_the_author_proves_that_it_was_us(outcome: SendOutcome) -> None:
-    ours = replace(LANDED, author_app=US)
+    ours = replace(LANDED, author=US)
     assert verdict(judge(GUARDED, [Sent(outcome)], ours, horizon_over=False)) is Verdict.VERIFIED
 
 
@@ -67,7 +67,7 @@ def test_the_right_state_without_any_evidence_is_only_reached(outcome: SendOutco
 
 
 def test_an_equal_write_of_somebody_else_is_never_claimed_even_after_a_success() -> None:
-    theirs = replace(LANDED, author_app=THEM)
+    theirs = replace(LANDED, author=THEM)
     assert verdict(judge(GUARDED, [CONFIRMED], theirs, horizon_over=False)) is Verdict.REACHED
 
 
@@ -77,13 +77,13 @@ def test_a_confirmed_write_that_the_server_changed_is_divergent() -> None:
 
 
 def test_a_state_that_names_us_but_is_not_the_target_is_divergent() -> None:
-    changed = Seen(43, b'"43-zz"', OTHER, author_app=US)
+    changed = Seen(43, b'"43-zz"', OTHER, author=US)
     assert verdict(judge(GUARDED, [LOST], changed, horizon_over=False)) is Verdict.DIVERGENT
 
 
 @pytest.mark.parametrize("outcome", UNCLEAR)
 def test_another_content_at_the_next_version_without_an_answer_is_a_conflict(outcome: SendOutcome) -> None:
-    foreign = Seen(43, b'"43-zz"', OTHER, author_app=THEM)
+    foreign = Seen(43, b'"43-zz"', OTHER, author=THEM)
     assert verdict(judge(GUARDED, [Sent(outcome)], foreign, horizon_over=False)) is Verdict.CONFLICT
 
 
@@ -91,7 +91,7 @@ def test_another_content_at_the_next_version_without_an_answer_is_a_conflict(out
     ("step", "sent", "expected"),
     [
         (LANDED, CONFIRMED, Verdict.VERIFIED),
-        (replace(LANDED, author_app=US), LOST, Verdict.VERIFIED),
+        (replace(LANDED, author=US), LOST, Verdict.VERIFIED),
         (LANDED, LOST, Verdict.REACHED),
         (replace(LANDED, digest=OTHER), LOST, Verdict.CONFLICT),
         (replace(LANDED, digest=OTHER), CONFIRMED, Verdict.DIVERGENT),

@@ -1,0 +1,267 @@
+"""Every write that a person triggers: who may, what changes, and what the trail says of it.
+
+Positional is what is acted on; `acting_user` has no default. None stands for the console's own terminal, where nobody
+is signed in: whoever can run its commands owns it, and the trail names the account of the machine.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from rollbacks import guards, surveys, transitions
+from rollbacks.models import Approval, Attempt, Rollback
+from rollbacks.plans import Body
+from rollbacks.states import PENDING, IllegalMove, State
+from rollbacks.surveys import Live, Survey
+from rollbacks.tasks import apply_rollback_soon
+from rollbacks.verdicts import Verdict
+from tenants import access, connections, trail
+from tenants.access import Role
+from tenants.models import Snapshot, TrackedConfig
+from tenants.remote import Platform
+
+LIFETIME = timedelta(hours=24)
+"""How long a request may wait for its approvals and its run."""
+
+SHORTEST_REASON = 10
+"""In characters; a reason is what the supervisor reads next morning."""
+
+
+class RequestRefused(Exception):
+    """Guards refused a request; nothing was sent, and no rollback was stored."""
+
+    def __init__(self, refusals: list[guards.Check], survey: Survey) -> None:
+        self.refusals = refusals
+        self.survey = survey
+        super().__init__(" ".join(check.message for check in refusals))
+
+
+class NotAllowed(Exception):
+    """What was asked for is against a rule of the console; the message says which, and nothing was changed."""
+
+
+def plan_rollback(
+    config: TrackedConfig,
+    target: Snapshot,
+    *,
+    acting_user: User | None,
+    only: Sequence[str] = (),
+    platform: Platform | None = None,
+) -> Survey:
+    """Look at live and give what a rollback to `target` would send, and how every guard stands; writes nothing remote.
+
+    Raises PermissionDenied without any role in the tenant, and RemoteError when not even a connection can be set up.
+    """
+    _require(acting_user, config)
+    return surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
+
+
+def request_rollback(
+    config: TrackedConfig,
+    target: Snapshot,
+    *,
+    reason: str,
+    ticket: str = "",
+    acting_user: User | None,
+    expected_plan_digest: str | None = None,
+    undoes: Rollback | None = None,
+    only: Sequence[str] = (),
+    platform: Platform | None = None,
+) -> Rollback:
+    """Plan on live as it is now and store the frozen plan as a request.
+
+    With `expected_plan_digest` the plan must still be the one that the person looked at. Raises RequestRefused with
+    every guard that refuses (an entry in the trail says so), NotAllowed for a reason that says nothing,
+    PermissionDenied without the operator's role.
+    """
+    _require(acting_user, config, Role.OPERATOR)
+    reason = _checked_reason(reason)
+    survey = surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
+    checks = list(survey.checks)
+    if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
+        checks.append(
+            guards.check_live_unchanged(
+                seen=expected_plan_digest,
+                now=survey.plan_digest,
+                moved=f"live is now version {survey.live.snapshot.version}, "
+                f"written by {survey.live.snapshot.author_name or 'somebody'}.",
+            )
+        )
+    refusals = [check for check in checks if check.refuses]
+    live, body = survey.live, survey.body
+    if refusals or live is None or body is None:
+        transitions.record_refused_request(
+            config,
+            actor=trail.actor_name(acting_user),
+            reason=reason,
+            target_version=target.version,
+            checks=checks,
+        )
+        raise RequestRefused(refusals, survey)
+    rollback = _frozen(
+        survey, live, body, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes, only=only
+    )
+    return transitions.open_request(rollback, checks=checks)
+
+
+def _frozen(
+    survey: Survey,
+    live: Live,
+    body: Body,
+    *,
+    reason: str,
+    ticket: str,
+    acting_user: User | None,
+    undoes: Rollback | None,
+    only: Sequence[str],
+) -> Rollback:
+    now = timezone.now()
+    return Rollback(
+        tenant=survey.config.tenant,
+        config=survey.config,
+        target=survey.target,
+        base=live.snapshot,
+        undoes=undoes,
+        only=list(only),
+        method=survey.rtype.update_method,
+        path=surveys.object_path(survey.config),
+        body=body.raw,
+        body_sha256=body.sha256,
+        base_version=live.base.version,
+        base_etag=live.base.etag,
+        base_digest=live.base.digest,
+        target_digest=survey.target_digest,
+        sent_version=body.sent_version,
+        expected_version=body.expected_version,
+        guard_level=survey.guard_level,
+        type_profile=survey.rtype.profile,
+        plan_digest=survey.plan_digest,
+        reason=reason,
+        ticket=ticket.strip(),
+        requested_by=acting_user,
+        requester=trail.actor_name(acting_user),
+        requested_at=now,
+        expires_at=now + LIFETIME,
+        approvals_needed=survey.config.tenant.approvals_needed,
+    )
+
+
+def approve_rollback(rollback: Rollback, *, acting_user: User, plan_digest: str, comment: str = "") -> Rollback:
+    """Approve exactly the plan with this digest.
+
+    Raises NotAllowed for one's own request, for a second word by the same person, for another plan than the one seen
+    and for a request that no longer waits; PermissionDenied without the approver's role.
+    """
+    return _decide(
+        rollback, Approval.Decision.APPROVED, acting_user=acting_user, plan_digest=plan_digest, comment=comment
+    )
+
+
+def reject_rollback(rollback: Rollback, *, acting_user: User, plan_digest: str, comment: str) -> Rollback:
+    """Reject the plan, with a reason, which cancels the request; raises as `approve_rollback` does."""
+    if not comment.strip():
+        raise NotAllowed(
+            "A rejection needs a reason, so that the person who asked knows what to do. Nothing was changed."
+        )
+    return _decide(
+        rollback, Approval.Decision.REJECTED, acting_user=acting_user, plan_digest=plan_digest, comment=comment
+    )
+
+
+def _decide(
+    rollback: Rollback, decision: Approval.Decision, *, acting_user: User, plan_digest: str, comment: str
+) -> Rollback:
+    _require(acting_user, rollback.config, Role.APPROVER)
+    if rollback.requested_by_id == acting_user.pk:
+        raise NotAllowed(
+            f"{acting_user.get_username()} asked for this rollback, so somebody else must decide on it. "
+            "Nothing was changed."
+        )
+    if plan_digest != rollback.plan_digest:
+        raise NotAllowed(
+            "The plan that you looked at is not the plan of this request. Nothing was changed; look again."
+        )
+    if rollback.expires_at <= timezone.now():
+        raise NotAllowed("This request has expired. Nothing was changed; ask for a new one on the live state of now.")
+    try:
+        return transitions.decide(
+            rollback, approver=acting_user, decision=decision, plan_digest=plan_digest, comment=comment.strip()
+        )
+    except IntegrityError as error:
+        raise NotAllowed(
+            f"{acting_user.get_username()} has already decided on this request. Nothing was changed."
+        ) from error
+    except IllegalMove as error:
+        raise NotAllowed(f"{error} Nothing was changed.") from error
+
+
+def cancel_rollback(rollback: Rollback, *, acting_user: User | None) -> Rollback:
+    """Take a request back before anything was sent; raises NotAllowed once it is too late."""
+    _require(acting_user, rollback.config, Role.OPERATOR, Role.APPROVER)
+    try:
+        return transitions.cancel(rollback, actor=trail.actor_name(acting_user))
+    except IllegalMove as error:
+        raise NotAllowed(f"{error} Nothing was changed.") from error
+
+
+def run_rollback(rollback: Rollback, *, acting_user: User | None) -> Rollback:
+    """Queue an approved rollback for the workers; the row is the queue, the message only rings the bell."""
+    _require(acting_user, rollback.config, Role.OPERATOR, Role.APPROVER)
+    with transaction.atomic():
+        try:
+            queued = transitions.request_run(rollback, actor=trail.actor_name(acting_user))
+        except IllegalMove as error:
+            raise NotAllowed(f"{error} Nothing was sent.") from error
+        transaction.on_commit(lambda: apply_rollback_soon(queued.pk))
+    return queued
+
+
+def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rollback:
+    """Close an attempt whose outcome stays open, on one person's word, recorded as *presumed* not applied.
+
+    The last resort of PROTOCOL.md ("a person closes it"): only for an outcome that is unknown after the horizon.
+    """
+    _require(acting_user, rollback.config, Role.APPROVER)
+    reason = _checked_reason(reason)
+    attempt = Attempt.objects.filter(rollback=rollback, state=Attempt.State.OPEN).first()
+    if attempt is None or rollback.state != State.UNKNOWN:
+        raise NotAllowed(
+            "Only an attempt whose outcome is still unknown can be closed by a person. Nothing was changed."
+        )
+    transitions.close_attempt(
+        attempt,
+        verdict=Verdict.NOT_APPLIED,
+        evidence={"presumed": True, "because": f"{acting_user.get_username()} presumed it: {reason}"},
+        explanation=f"{acting_user.get_username()} closed it as presumed not applied: {reason}",
+        read_back=None,
+        actor=acting_user.get_username(),
+    )
+    rollback.refresh_from_db()
+    return rollback
+
+
+def pending_of(config: TrackedConfig) -> list[Rollback]:
+    """Give the requests on an object that wait for a person, newest first."""
+    return list(Rollback.objects.filter(config=config, state__in=list(PENDING)).select_related("target"))
+
+
+def _checked_reason(reason: str) -> str:
+    reason = reason.strip()
+    if len(reason) < SHORTEST_REASON:
+        raise NotAllowed(
+            f"A reason needs at least {SHORTEST_REASON} characters; this one has {len(reason)}. "
+            "Nothing was sent. Say what went wrong, for whoever reads the record tomorrow."
+        )
+    return reason
+
+
+def _require(acting_user: User | None, config: TrackedConfig, *roles: Role) -> None:
+    if acting_user is None:
+        return
+    if not acting_user.is_active:
+        raise PermissionDenied(f"{acting_user.get_username()} is not active. Nothing was done.")
+    access.require(acting_user, config.tenant, *roles)

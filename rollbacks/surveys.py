@@ -1,0 +1,280 @@
+"""Everything that a plan rests on, looked at once: live, the target, the client's identity and permissions.
+
+A survey writes nothing to the platform and decides nothing; it gathers what the pure guards judge. It is taken twice:
+when a person plans, and again right before the first byte may leave.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from rollbacks import guards, plans, transitions
+from rollbacks.models import Rollback
+from tenants import archive, capture, connections
+from tenants.documents import Difference, InvalidDocument, Value, compare
+from tenants.models import Snapshot, TrackedConfig
+from tenants.remote import Answer, Platform, RemoteError, holds
+from tenants.resource_types import ResourceType, VersionRule, catalogue, projection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The live object as it was read just now."""
+
+    snapshot: Snapshot
+    answer: Answer
+    value: dict[str, Value]
+    base: plans.Base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What stands, what would be sent, and how every guard stands."""
+
+    config: TrackedConfig
+    rtype: ResourceType
+    target: Snapshot
+    live: Live | None
+    body: plans.Body | None
+    target_digest: str
+    guard_level: str
+    plan_digest: str
+    difference: Difference | None
+    """From live to what the write would leave, over the members that the write touches."""
+    kept_from_live: tuple[str, ...]
+    checks: tuple[guards.Check, ...]
+
+    @property
+    def refusals(self) -> tuple[guards.Check, ...]:
+        """Every guard that refuses; nothing may be sent while there is one."""
+        return tuple(check for check in self.checks if check.refuses)
+
+
+class LiveUnreadable(Exception):
+    """Live could not be read or kept; the message is a sentence."""
+
+
+def object_path(config: TrackedConfig) -> str:
+    """Give the path of the live object below the tenant's API host."""
+    return capture.object_path(catalogue.get(config.resource_type), config.object_id)
+
+
+def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Source = Snapshot.Source.LIVE) -> Live:
+    """Read live, keep what was seen, and give it; raises RemoteError or LiveUnreadable."""
+    rtype = catalogue.get(config.resource_type)
+    answer = platform.read(object_path(config))
+    try:
+        look = capture.remember(config, rtype, answer, source=source, now=timezone.now())
+        value = archive.value_from(answer.body)
+    except archive.UnusableContent as error:
+        raise LiveUnreadable(f"Live cannot be used: {error}") from error
+    if look is None or look.snapshot is None or look.outcome is capture.Outcome.STALE:
+        detail = "" if look is None else look.detail
+        raise LiveUnreadable(f"Live could not be told for certain. {detail}".strip())
+    return Live(snapshot=look.snapshot, answer=answer, value=value, base=base_of(rtype, answer, value))
+
+
+def base_of(rtype: ResourceType, answer: Answer, value: dict[str, Value]) -> plans.Base:
+    """Give what an answer shows, as far as a guard is concerned."""
+    version = None if rtype.version_rule is VersionRule.NONE else projection.version_of(rtype, value)
+    return plans.Base(version, answer.etag, projection.content_digest(rtype, value))
+
+
+def take_survey(
+    config: TrackedConfig,
+    target: Snapshot,
+    *,
+    platform: Platform,
+    planned: Rollback | None = None,
+    only: Sequence[str] = (),
+) -> Survey:
+    """Look at everything and check every guard, all of them, so that a person sees all refusals at once.
+
+    With `planned` the survey is the last one before a send: live must be exactly what that plan was made on, and its
+    approvals must be there. `only` restores just the values at these JSON Pointers. Never raises for what the platform
+    answers: that is a refusal with its sentence.
+    """
+    rtype = catalogue.get(config.resource_type)
+    tenant = config.tenant
+    live, live_problem = _live(config, platform)
+    old, recorded_digest, target_problem = _target(rtype, target)
+    wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
+    body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
+    target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
+    level = plans.guard_level(rtype, live.base.etag if live else None)
+    needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
+    given = transitions.approvals_given(planned) if planned is not None else 0
+    checks = [
+        guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
+        _identity(config, platform),
+        _permissions(rtype, platform),
+        _live_unchanged(planned, live, live_problem),
+        guards.check_target_readable(target_problem, size=target.document.size),
+        guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
+    ]
+    if only_problem is not None:
+        checks.append(guards.refuse_schema(only_problem))
+    elif old is not None and live is not None and body is not None:
+        checks += [
+            guards.check_schema(
+                unknown_in_target=set(old) - rtype.known,
+                unknown_in_live=set(live.value) - rtype.known,
+                missing=[key for key in rtype.required if key not in old and key in rtype.writable],
+                known=rtype.known,
+            ),
+            guards.check_version(
+                rule=rtype.version_rule,
+                base=live.base.version,
+                sent=body.sent_version,
+                expected=body.expected_version,
+            ),
+            guards.check_no_op(live=live.base.digest, target=target_digest, version=target.version),
+        ]
+    checks += [
+        guards.check_in_flight(transitions.open_attempt_sentence(config)),
+        guards.check_approvals(needed=needed, given=given),
+    ]
+    return Survey(
+        config=config,
+        rtype=rtype,
+        target=target,
+        live=live,
+        body=body,
+        target_digest=target_digest,
+        guard_level=level,
+        plan_digest=_plan_digest(config, rtype, target_digest, live, body),
+        difference=_difference(rtype, live, body),
+        kept_from_live=tuple(key for key in rtype.stateful if live is not None and key in live.value),
+        checks=tuple(checks),
+    )
+
+
+def _live(config: TrackedConfig, platform: Platform) -> tuple[Live | None, str]:
+    try:
+        return read_live(config, platform), ""
+    except RemoteError as error:
+        return None, error.sentence
+    except (LiveUnreadable, capture.InvalidObjectId) as error:
+        return None, str(error)
+
+
+def _target(rtype: ResourceType, target: Snapshot) -> tuple[dict[str, Value] | None, str | None, str | None]:
+    try:
+        value = archive.value_from(archive.bytes_of(target))
+    except archive.UnusableContent as error:
+        return None, None, str(error)
+    return value, projection.content_digest(rtype, value), None
+
+
+def _wanted(rtype: ResourceType, target: Snapshot, live: Live, only: Sequence[str]) -> tuple[bytes | None, str | None]:
+    raw = archive.bytes_of(target)
+    if not only:
+        return raw, None
+    try:
+        return plans.restore_only(rtype, target=raw, live=live.answer.body, pointers=only), None
+    except plans.NotOnBothSides as error:
+        return None, str(error)
+
+
+def _digest(rtype: ResourceType, raw: bytes) -> str:
+    return projection.content_digest(rtype, archive.value_from(raw))
+
+
+def _body(rtype: ResourceType, wanted: bytes, live: Live) -> plans.Body | None:
+    try:
+        return plans.build_body(rtype, target=wanted, live=live.answer.body, base_version=live.base.version)
+    except InvalidDocument:
+        return None
+
+
+def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
+    try:
+        connections.check_identity(config.tenant, platform)
+    except RemoteError as error:
+        return guards.check_identity(error.sentence, organization="")
+    return guards.check_identity(None, organization=config.tenant.organization_id)
+
+
+def _permissions(rtype: ResourceType, platform: Platform) -> guards.Check:
+    needed = [permission for permission in (rtype.read_permission, rtype.write_permission) if permission]
+    try:
+        granted = platform.client_permissions()
+    except RemoteError as error:
+        return guards.check_permissions(needed=needed, missing=(), problem=error.sentence)
+    missing = [permission for permission in needed if not holds(granted, permission)]
+    return guards.check_permissions(needed=needed, missing=missing, problem=None)
+
+
+def _live_unchanged(planned: Rollback | None, live: Live | None, problem: str) -> guards.Check:
+    title = guards.TITLES["live_unchanged"]
+    if live is None:
+        return guards.Check("live_readable", title, guards.Standing.REFUSES, f"{problem} Nothing was sent.")
+    if planned is None:
+        return guards.check_live_unchanged(seen="", now="", moved="")
+    seen = plans.Base(planned.base_version, transitions.bytes_or_none(planned.base_etag), planned.base_digest)
+    return guards.check_live_unchanged(seen=_text(seen), now=_text(live.base), moved=how_live_moved(live, seen))
+
+
+def how_live_moved(live: Live, seen: plans.Base) -> str:
+    """Say who moved live, and what moved, since it was `seen`."""
+    who = live.snapshot.author_name or live.snapshot.author_id or "somebody whom the platform does not name"
+    when = f" on {live.snapshot.written_at:%d %b %Y at %H:%M} UTC" if live.snapshot.written_at else ""
+    if live.base.version != seen.version:
+        return f"it was version {seen.version} and is version {live.base.version}, written by {who}{when}."
+    if live.base.digest != seen.digest:
+        return f"its content changed, written by {who}{when}."
+    return "its ETag changed although its version and content did not."
+
+
+def _text(base: plans.Base) -> str:
+    return f"{base.version} {base.etag!r} {base.digest}"
+
+
+def _plan_digest(
+    config: TrackedConfig, rtype: ResourceType, target_digest: str, live: Live | None, body: plans.Body | None
+) -> str:
+    if live is None or body is None:
+        return ""
+    return plans.plan_digest(
+        tenant=str(config.tenant_id),
+        resource_type=config.resource_type,
+        object_id=config.object_id,
+        base=live.base,
+        target_digest=target_digest,
+        body_sha256=body.sha256,
+        profile=rtype.profile,
+    )
+
+
+def difference_of(rollback: Rollback) -> Difference:
+    """Compare the frozen base with what the write was to leave, whatever live is by now; raises UnusableContent."""
+    rtype = catalogue.get(rollback.config.resource_type)
+    before, after = sides_of(rollback)
+    return compare(before, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+
+
+def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Give the frozen base and what the write was to leave, as values for a page; raises UnusableContent."""
+    rtype = catalogue.get(rollback.config.resource_type)
+    before = archive.value_of(rollback.base)
+    return before, _after(rtype, before, bytes(rollback.body))
+
+
+def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None) -> Difference | None:
+    if live is None or body is None:
+        return None
+    after = _after(rtype, live.value, body.raw)
+    return compare(live.value, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+
+
+def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:
+    """Give live with its writable members as in the body, in live's order: what else there is stays as it was."""
+    written = projection.project(rtype, archive.value_from(body))
+    kept = {key: written.get(key, value) for key, value in live.items() if key not in rtype.writable or key in written}
+    return kept | written
+
+
+def sentences(checks: Sequence[guards.Check]) -> str:
+    """Join what refuses into one text for people."""
+    return " ".join(check.message for check in checks if check.refuses)

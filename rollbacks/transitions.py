@@ -1,0 +1,518 @@
+"""The one place where the state of a rollback changes; every change in one transaction with its entry in the trail.
+
+Locks are always taken in the order config, rollback, attempt, head of the trail. A move is a conditional UPDATE that
+repeats what was read, so whoever comes second changes nothing and is told so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from rollbacks import audit, guards
+from rollbacks.models import Approval, Attempt, Rollback, Send
+from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
+from rollbacks.verdicts import SendOutcome, Verdict
+from tenants import drift
+from tenants.models import Snapshot, TrackedConfig
+
+STATE_OF_VERDICT: dict[Verdict, State] = {
+    Verdict.VERIFIED: State.APPLIED,
+    Verdict.REACHED: State.APPLIED,
+    Verdict.OVERWRITTEN: State.APPLIED,
+    Verdict.DIVERGENT: State.FAILED,
+    Verdict.CONFLICT: State.CONFLICT,
+    Verdict.INDETERMINATE: State.UNKNOWN,
+    Verdict.NOT_APPLIED: State.REFUSED,
+}
+
+_OUTCOME_OF_STATE: dict[State, str] = {
+    State.APPLIED: "ok",
+    State.FAILED: "failed",
+    State.CONFLICT: "conflict",
+    State.UNKNOWN: "unknown",
+    State.REFUSED: "refused",
+}
+
+
+class RunRefused(Exception):
+    """A guard refused the run at the last moment; nothing was sent."""
+
+    def __init__(self, checks: Sequence[guards.Check]) -> None:
+        self.checks = [check for check in checks if check.refuses]
+        super().__init__(" ".join(check.message for check in self.checks))
+
+
+class LeaseLost(Exception):
+    """Somebody else drives the attempt now, or it is closed; nothing was sent."""
+
+
+def _move(rollback: Rollback, after: State, **fields: object) -> None:
+    """Move a rollback; raise IllegalMove, with nothing changed, when its state does not lead there."""
+    moved = Rollback.objects.filter(pk=rollback.pk, state__in=[state.value for state in sources_of(after)]).update(
+        state=after, state_changed_at=timezone.now(), **fields
+    )
+    if moved == 0:
+        rollback.refresh_from_db()
+        raise IllegalMove(State(rollback.state), after)
+    rollback.refresh_from_db()
+
+
+def open_request(rollback: Rollback, *, checks: Sequence[guards.Check]) -> Rollback:
+    """Store a new request, awaiting approval or, where none is needed, approved."""
+    with transaction.atomic():
+        rollback.state = State.AWAITING_APPROVAL if rollback.approvals_needed else State.APPROVED
+        rollback.state_changed_at = rollback.requested_at
+        rollback.save(force_insert=True)
+        audit.append(
+            "rollback.requested",
+            tenant=rollback.tenant,
+            actor=rollback.requester,
+            config=rollback.config,
+            rollback=rollback,
+            details={**_plan_facts(rollback), "checks": [{"guard": c.guard, "standing": c.standing} for c in checks]},
+        )
+    return rollback
+
+
+def record_refused_request(
+    config: TrackedConfig, *, actor: str, reason: str, target_version: int, checks: Sequence[guards.Check]
+) -> None:
+    """Append that a request was refused by its guards, all of them named; no rollback comes of it."""
+    with transaction.atomic():
+        audit.append(
+            "rollback.refused",
+            tenant=config.tenant,
+            actor=actor,
+            outcome="refused",
+            config=config,
+            details={
+                "reason": reason,
+                "target_version": target_version,
+                "refusals": [check.to_json() for check in checks if check.refuses],
+            },
+        )
+
+
+def decide(
+    rollback: Rollback, *, approver: User, decision: Approval.Decision, plan_digest: str, comment: str
+) -> Rollback:
+    """Record one person's word; the last approval needed moves the rollback, a rejection cancels it."""
+    with transaction.atomic():
+        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        approved = decision == Approval.Decision.APPROVED
+        check_move(State(locked.state), State.APPROVED if approved else State.CANCELLED)
+        Approval.objects.create(
+            rollback=locked,
+            approver=approver,
+            decision=decision,
+            plan_digest=plan_digest,
+            comment=comment,
+            decided_at=timezone.now(),
+        )
+        if not approved:
+            _move(locked, State.CANCELLED, explanation=f"{approver.get_username()} rejected it: {comment}")
+        elif approvals_given(locked) >= locked.approvals_needed:
+            _move(locked, State.APPROVED)
+        audit.append(
+            f"rollback.{decision}",
+            tenant=locked.tenant,
+            actor=approver.get_username(),
+            outcome="ok" if approved else "refused",
+            config=locked.config,
+            rollback=locked,
+            details={
+                "plan_digest": plan_digest,
+                "comment": comment,
+                "approvals": f"{approvals_given(locked)} of {locked.approvals_needed}",
+            },
+        )
+    return locked
+
+
+def approvals_given(rollback: Rollback) -> int:
+    """Count the approvals that are bound to this very plan, by anybody but the person who asked."""
+    return (
+        Approval.objects.filter(
+            rollback=rollback, decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest
+        )
+        .exclude(approver=rollback.requested_by_id)
+        .count()
+    )
+
+
+def cancel(rollback: Rollback, *, actor: str) -> Rollback:
+    """Take a request back before anything was sent."""
+    return _end_unsent(
+        rollback,
+        State.CANCELLED,
+        actor=actor,
+        action="rollback.cancelled",
+        explanation=f"{actor} cancelled it. Nothing was sent.",
+    )
+
+
+def expire(rollback: Rollback) -> Rollback:
+    """End a request that nobody carried out in time."""
+    return _end_unsent(
+        rollback,
+        State.EXPIRED,
+        actor=audit.CONSOLE,
+        action="rollback.expired",
+        explanation="It was not carried out in time. Nothing was sent. Plan it again on the live state of now.",
+    )
+
+
+def _end_unsent(rollback: Rollback, after: State, *, actor: str, action: str, explanation: str) -> Rollback:
+    with transaction.atomic():
+        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        _move(locked, after, explanation=explanation, run_requested_at=None)
+        audit.append(action, tenant=locked.tenant, actor=actor, config=locked.config, rollback=locked)
+    return locked
+
+
+def request_run(rollback: Rollback, *, actor: str) -> Rollback:
+    """Queue an approved rollback; the row is the queue."""
+    with transaction.atomic():
+        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        check_move(State(locked.state), State.APPLYING)
+        if locked.run_requested_at is None:
+            locked.run_requested_at = timezone.now()
+            locked.run_requester = actor
+            locked.refusals = []
+            locked.explanation = ""
+            locked.save(update_fields=["run_requested_at", "run_requester", "refusals", "explanation"])
+            audit.append(
+                "rollback.run_requested",
+                tenant=locked.tenant,
+                actor=actor,
+                config=locked.config,
+                rollback=locked,
+            )
+    return locked
+
+
+def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str) -> Rollback:
+    """Record that guards refused the run before anything was sent.
+
+    When live has moved the plan is void and the rollback ends in conflict. Otherwise it stays approved, so that it can
+    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone.
+    """
+    refusing = [check for check in checks if check.refuses]
+    explanation = " ".join(check.message for check in refusing)
+    moved = any(check.guard == "live_unchanged" for check in refusing)
+    with transaction.atomic():
+        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        fields: dict[str, object] = {
+            "refusals": [check.to_json() for check in refusing],
+            "explanation": explanation,
+            "run_requested_at": None,
+        }
+        if moved:
+            _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)
+        else:
+            check_move(State(locked.state), State.APPLYING)
+            Rollback.objects.filter(pk=locked.pk).update(**fields)
+            locked.refresh_from_db()
+        audit.append(
+            "write.not_sent",
+            tenant=locked.tenant,
+            actor=actor,
+            outcome="conflict" if moved else "refused",
+            config=locked.config,
+            rollback=locked,
+            details={"refusals": locked.refusals, **_plan_facts(locked)},
+        )
+    return locked
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who drives an attempt, and until when; decides nothing else."""
+
+    driver: str
+    seconds: float
+
+
+def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, actor: str) -> Attempt:
+    """Make the intent durable (T1): the attempt OPEN with its guard, and "write.intent" in the trail.
+
+    Under the lock of the config's row everything that the database alone knows is checked again. Raises RunRefused,
+    with nothing changed, when a guard refuses; IllegalMove when the rollback is no longer approved.
+    """
+    with transaction.atomic():
+        config = TrackedConfig.objects.select_for_update().get(pk=rollback.config_id)
+        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        check_move(State(locked.state), State.APPLYING)
+        now = timezone.now()
+        if locked.expires_at <= now:
+            raise IllegalMove(State.EXPIRED, State.APPLYING)
+        tenant = locked.tenant
+        tenant.refresh_from_db()
+        checks = [
+            guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
+            guards.check_in_flight(open_attempt_sentence(config)),
+            _approvals_before_sending(locked),
+        ]
+        if any(check.refuses for check in checks):
+            raise RunRefused(checks)
+        attempt = Attempt.objects.create(
+            rollback=locked,
+            config=config,
+            if_match=locked.base_etag if locked.guard_level == "A" else None,
+            body_sha256=locked.body_sha256,
+            opened_at=now,
+            driver=lease.driver,
+            driven_until=now + timedelta(seconds=lease.seconds),
+            horizon_at=now + timedelta(seconds=horizon_seconds),
+        )
+        _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)
+        audit.append(
+            "write.intent",
+            tenant=tenant,
+            actor=actor,
+            config=config,
+            rollback=locked,
+            attempt=attempt,
+            details={
+                **_plan_facts(locked),
+                "if_match": etag_text(attempt.if_match),
+                "requested_by": locked.requester,
+                "approved_by": approvers_of(locked),
+                "reason": locked.reason,
+                "ticket": locked.ticket,
+            },
+        )
+    return attempt
+
+
+def open_attempt_sentence(config: TrackedConfig) -> str | None:
+    """Say which attempt on the object is open, or None."""
+    other = Attempt.objects.filter(config=config, state=Attempt.State.OPEN).select_related("rollback__target").first()
+    if other is None:
+        return None
+    return (
+        f"A rollback of this object to version {other.rollback.target.version} is under way since "
+        f"{other.opened_at:%d %b %H:%M} UTC."
+    )
+
+
+def _approvals_before_sending(rollback: Rollback) -> guards.Check:
+    check = guards.check_approvals(needed=rollback.approvals_needed, given=approvals_given(rollback))
+    if check.standing is guards.Standing.PENDING:
+        return guards.Check(check.guard, check.title, guards.Standing.REFUSES, f"{check.message} Nothing was sent.")
+    return check
+
+
+def claim_attempt(attempt: Attempt, *, lease: Lease) -> bool:
+    """Take or renew the lease of an open attempt; False when it is closed or somebody else drives it."""
+    now = timezone.now()
+    free = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN)
+    claimed = (
+        free.filter(driver=lease.driver) | free.filter(driven_until__isnull=True) | free.filter(driven_until__lt=now)
+    )
+    return claimed.update(driver=lease.driver, driven_until=now + timedelta(seconds=lease.seconds)) == 1
+
+
+def end_lease_of(attempt: Attempt, *, driver: str) -> None:
+    """End the lease of a driver that is known to be gone; does nothing when another has taken over meanwhile."""
+    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver=driver).update(driver="", driven_until=None)
+
+
+def release_attempt(attempt: Attempt, *, lease: Lease, look_again_at: datetime) -> None:
+    """Give the lease back, saying when to look again."""
+    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver).update(
+        driver="", driven_until=None, look_again_at=look_again_at
+    )
+
+
+def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None) -> Send:
+    """Make durable that the bytes may leave now; raise LeaseLost when they may not."""
+    with transaction.atomic():
+        now = timezone.now()
+        held = Attempt.objects.filter(
+            pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver, driven_until__gt=now
+        )
+        ours = held.update(
+            driven_until=now + timedelta(seconds=lease.seconds),
+            horizon_at=now + timedelta(seconds=horizon_seconds),
+            race_window_ms=race_window_ms,
+        )
+        if ours == 0:
+            raise LeaseLost
+        number = Send.objects.filter(attempt=attempt).count() + 1
+        send = Send.objects.create(attempt=attempt, number=number, begun_at=now)
+        if number > 1:
+            rollback = Rollback.objects.select_related("tenant", "config").get(pk=attempt.rollback_id)
+            audit.append(
+                "write.resend",
+                tenant=rollback.tenant,
+                actor=audit.CONSOLE,
+                config=rollback.config,
+                rollback=rollback,
+                attempt=attempt,
+                details={"send": number, "if_match": etag_text(attempt.if_match), "body_sha256": attempt.body_sha256},
+            )
+    return send
+
+
+def end_send(send: Send, *, horizon_seconds: float, **fields: object) -> None:
+    """Complete a send with its answer; the horizon of stale reads counts from here."""
+    with transaction.atomic():
+        now = timezone.now()
+        Send.objects.filter(pk=send.pk).update(ended_at=now, **fields)
+        Attempt.objects.filter(pk=send.attempt_id, state=Attempt.State.OPEN).update(
+            horizon_at=now + timedelta(seconds=horizon_seconds)
+        )
+
+
+def mark_overdue(attempt: Attempt, *, verdict: Verdict | None, why: str) -> None:
+    """Show that the outcome is still open after the horizon; the attempt stays open and is looked at again."""
+    with transaction.atomic():
+        rollback = (
+            Rollback.objects.select_for_update(of=("self",))
+            .select_related("tenant", "config")
+            .get(pk=attempt.rollback_id)
+        )
+        if rollback.state != State.APPLYING:
+            return
+        _move(rollback, State.UNKNOWN, verdict=verdict or "", explanation=why)
+        audit.append(
+            "write.overdue",
+            tenant=rollback.tenant,
+            actor=audit.CONSOLE,
+            outcome="unknown",
+            config=rollback.config,
+            rollback=rollback,
+            attempt=attempt,
+            details={"verdict": verdict or "", "why": why},
+        )
+
+
+def close_attempt(
+    attempt: Attempt,
+    *,
+    verdict: Verdict,
+    evidence: Mapping[str, object],
+    explanation: str,
+    read_back: Snapshot | None,
+    actor: str,
+) -> bool:
+    """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt."""
+    with transaction.atomic():
+        TrackedConfig.objects.select_for_update().get(pk=attempt.config_id)
+        rollback = (
+            Rollback.objects.select_for_update(of=("self",))
+            .select_related("tenant", "config")
+            .get(pk=attempt.rollback_id)
+        )
+        closed = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN).update(
+            state=Attempt.State.CLOSED,
+            verdict=verdict,
+            evidence=dict(evidence),
+            read_back=read_back,
+            closed_at=timezone.now(),
+            driver="",
+            driven_until=None,
+        )
+        if closed == 0:
+            return False
+        attempt.refresh_from_db()
+        state = STATE_OF_VERDICT[verdict]
+        _move(rollback, state, verdict=verdict, explanation=explanation)
+        if read_back is not None and verdict in {Verdict.VERIFIED, Verdict.REACHED}:
+            drift.set_baseline(rollback.config, read_back)
+        audit.append(
+            "write.outcome",
+            tenant=rollback.tenant,
+            actor=actor,
+            outcome=_OUTCOME_OF_STATE[state],
+            config=rollback.config,
+            rollback=rollback,
+            attempt=attempt,
+            details={
+                **_plan_facts(rollback),
+                "verdict": verdict,
+                "evidence": dict(evidence),
+                "if_match": etag_text(attempt.if_match),
+                "sends": [sends_facts(send) for send in attempt.sends.all()],
+                "after": _snapshot_facts(read_back),
+                "race_window_ms": attempt.race_window_ms,
+                "requested_by": rollback.requester,
+                "approved_by": approvers_of(rollback),
+            },
+        )
+    return True
+
+
+def approvers_of(rollback: Rollback) -> list[str]:
+    """Name everybody who approved this very plan."""
+    approvals = rollback.approvals.filter(decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest)
+    return [approval.approver.get_username() for approval in approvals.select_related("approver")]
+
+
+def etag_text(etag: bytes | memoryview | None) -> str | None:
+    """Give header bytes as text; they are Latin-1 (RFC 9110 section 5.5)."""
+    return None if etag is None else bytes(etag).decode("latin-1")
+
+
+def sends_facts(send: Send) -> dict[str, object]:
+    """Give what an entry says of one send."""
+    return {
+        "number": send.number,
+        "begun_at": audit.timestamp(send.begun_at),
+        "ended_at": None if send.ended_at is None else audit.timestamp(send.ended_at),
+        "status": send.status,
+        "code": send.code,
+        "message": send.message,
+        "outcome": send.outcome or SendOutcome.UNDER_WAY,
+        "correlation_id": send.correlation_id,
+        "answered_version": send.answered_version,
+        "answered_etag": etag_text(send.answered_etag),
+    }
+
+
+def _snapshot_facts(snapshot: Snapshot | None) -> dict[str, object] | None:
+    if snapshot is None:
+        return None
+    return {
+        "version": snapshot.version,
+        "etag": etag_text(snapshot.etag),
+        "digest": snapshot.digest,
+        "author": snapshot.author_name,
+        "correlation_id": snapshot.correlation_id,
+    }
+
+
+def _plan_facts(rollback: Rollback) -> dict[str, object]:
+    return {
+        "request": f"{rollback.method} {rollback.path}",
+        "base": {
+            "version": rollback.base_version,
+            "etag": etag_text(rollback.base_etag),
+            "digest": rollback.base_digest,
+        },
+        "target": {"version": rollback.target.version, "digest": rollback.target_digest},
+        "sent_version": rollback.sent_version,
+        "expected_version": rollback.expected_version,
+        "body_sha256": rollback.body_sha256,
+        "guard_level": rollback.guard_level,
+        "plan_digest": rollback.plan_digest,
+    }
+
+
+def pending_past(moment: datetime) -> Sequence[Rollback]:
+    """Give the requests whose time is over and that nobody has carried out."""
+    return list(
+        Rollback.objects.filter(state__in=[state.value for state in PENDING], expires_at__lte=moment).select_related(
+            "tenant"
+        )
+    )
+
+
+def bytes_or_none(stored: bytes | memoryview | None) -> bytes | None:
+    """Give what a nullable binary column holds."""
+    return None if stored is None else bytes(stored)
