@@ -1,0 +1,203 @@
+"""What the rollback commands share: the JSON document of CONTRACT.md, the exit codes, and the words for people."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from rollbacks import surveys, transitions
+from rollbacks.actions import NotAllowed, RequestRefused
+from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.states import State
+from tenants import archive
+from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rollbacks.guards import Check
+    from rollbacks.surveys import Survey
+    from tenants.documents import Difference
+    from tenants.models import Snapshot
+
+_EXIT_OF_STATE: dict[State, ExitCode] = {
+    State.AWAITING_APPROVAL: ExitCode.DONE,
+    State.APPROVED: ExitCode.DONE,
+    State.APPLIED: ExitCode.DONE,
+    State.CONFLICT: ExitCode.CONFLICT,
+    State.APPLYING: ExitCode.OPEN,
+    State.UNKNOWN: ExitCode.OPEN,
+    State.REFUSED: ExitCode.REFUSED_BY_PLATFORM,
+    State.FAILED: ExitCode.ERROR,
+    State.CANCELLED: ExitCode.REFUSED,
+    State.EXPIRED: ExitCode.REFUSED,
+}
+
+
+def exit_code_of(rollback: Rollback) -> ExitCode:
+    """Give the exit code of CONTRACT.md for where a rollback stands."""
+    if rollback.state == State.APPROVED and rollback.refusals:
+        return ExitCode.REFUSED
+    return _EXIT_OF_STATE[State(rollback.state)]
+
+
+def find_user(name: str) -> User:
+    """Give the active user of this name; raises WrongUse."""
+    user = User.objects.filter(username=name, is_active=True).first()
+    if user is None:
+        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
+    return user
+
+
+def find_rollback(word: str) -> Rollback:
+    """Give the rollback whose id begins with `word` (at least 6 characters); raises WrongUse."""
+    rollbacks = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base")
+    try:
+        return rollbacks.get(pk=UUID(word))
+    except (ValueError, ValidationError):
+        pass
+    except Rollback.DoesNotExist:
+        raise WrongUse(f"There is no rollback {word}. Nothing was done.") from None
+    found = [one for one in rollbacks if str(one.pk).startswith(word.lower())] if len(word) >= 6 else []
+    if len(found) != 1:
+        problem = "fits several rollbacks" if found else "is no rollback's id"
+        raise WrongUse(f"{word!r} {problem}. Give the id that `rollback` printed. Nothing was done.")
+    return found[0]
+
+
+def describe(rollback: Rollback) -> dict[str, Any]:
+    """Give the document that `rollback --json` and `apply --json` print (CONTRACT.md)."""
+    attempts = list(rollback.attempts.prefetch_related("sends"))
+    try:
+        changes: list[Any] = surveys.difference_of(rollback).to_json()
+    except archive.UnusableContent:
+        changes = []
+    rollback.config.refresh_from_db(fields=["live"])
+    return {
+        "id": str(rollback.pk),
+        "state": rollback.state,
+        "verdict": rollback.verdict or None,
+        "guard": rollback.guard_level,
+        "base": {
+            "version": rollback.base_version,
+            "etag": transitions.etag_text(rollback.base_etag),
+            "digest": rollback.base_digest,
+        },
+        "target": {"version": rollback.target.version, "digest": rollback.target_digest},
+        "sent_version": rollback.sent_version,
+        "live": _describe_live(rollback.config.live),
+        "plan_digest": rollback.plan_digest,
+        "refusals": rollback.refusals,
+        "changes": changes,
+        "attempts": [_describe_attempt(attempt) for attempt in attempts],
+        "requested_by": rollback.requester,
+        "approved_by": transitions.approvers_of(rollback),
+    }
+
+
+def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
+    """Give the same document for a plan that was not stored: a dry run, or one that guards refused."""
+    live, body = survey.live, survey.body
+    return {
+        "id": None,
+        "state": "refused" if survey.refusals else "planned",
+        "verdict": None,
+        "guard": survey.guard_level,
+        "base": None
+        if live is None
+        else {
+            "version": live.base.version,
+            "etag": transitions.etag_text(live.base.etag),
+            "digest": live.base.digest,
+        },
+        "target": {"version": survey.target.version, "digest": survey.target_digest},
+        "sent_version": None if body is None else body.sent_version,
+        "live": _describe_live(None if live is None else live.snapshot),
+        "plan_digest": survey.plan_digest or None,
+        "refusals": [check.to_json() for check in survey.refusals],
+        "changes": [] if survey.difference is None else survey.difference.to_json(),
+        "attempts": [],
+        "requested_by": requester,
+        "approved_by": [],
+    }
+
+
+def _describe_live(snapshot: "Snapshot | None") -> dict[str, Any] | None:
+    if snapshot is None:
+        return None
+    return {"version": snapshot.version, "etag": snapshot.etag_text or None, "digest": snapshot.digest}
+
+
+def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "if_match": transitions.etag_text(attempt.if_match),
+        "sends": [_describe_send(send) for send in attempt.sends.all()],
+        "verdict": attempt.verdict or None,
+        "evidence": attempt.evidence,
+    }
+
+
+def _describe_send(send: Send) -> dict[str, Any]:
+    return {"status": send.status, "code": send.code or None, "correlation_id": send.correlation_id or None}
+
+
+class RollbackCommand(TerminalCommand):
+    """A command about one rollback: refusals and broken rules end as one sentence and their exit code."""
+
+    def guarded(self, **options: Any) -> ExitCode:
+        """Do the command's work."""
+        raise NotImplementedError
+
+    def run(self, **options: Any) -> ExitCode:
+        """Run and turn what the rules refuse into exit code 3."""
+        try:
+            return self.guarded(**options)
+        except NotAllowed as refused:
+            raise Stopped(str(refused), ExitCode.REFUSED) from refused
+        except RequestRefused as refused:
+            raise Stopped(str(refused), ExitCode.REFUSED) from refused
+
+    def show(self, rollback: Rollback) -> ExitCode:
+        """Print where a rollback stands, and give its exit code."""
+        if self.as_json:
+            self.print_json(describe(rollback))
+            return exit_code_of(rollback)
+        verdict = f", {rollback.verdict.replace('_', ' ')}" if rollback.verdict else ""
+        self.tell(f"Rollback {rollback.pk} of {rollback.config.address} to version {rollback.target.version}")
+        self.tell(f"  state    {rollback.get_state_display()}{verdict}")
+        self.tell(f"  guard    {rollback.guard_level}")
+        for attempt in rollback.attempts.all():
+            for send in attempt.sends.all():
+                self.tell(
+                    f"  send {send.number}   {send.status or 'no answer'} {send.code} {send.correlation_id}".rstrip()
+                )
+        if rollback.explanation:
+            self.tell(f"  {rollback.explanation}")
+        for sentence in _next_steps(rollback):
+            self.tell(f"  {sentence}")
+        return exit_code_of(rollback)
+
+    def show_changes(self, difference: "Difference") -> None:
+        """Print each change with its path, readable without colour."""
+        signs = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
+        for change in difference.changes:
+            if not change.volatile:
+                self.tell(self.paint(f"  {signs[change.kind]} {change.kind:8} {' › '.join(change.trail)}", change.kind))
+
+    def show_checks(self, checks: "Sequence[Check]") -> None:
+        """Print every guard and how it stands."""
+        signs = {"holds": "ok", "refuses": "NO", "pending": ".."}
+        for check in checks:
+            self.tell(f"  [{signs[check.standing]}] {check.title}: {check.message}")
+
+
+def _next_steps(rollback: Rollback) -> list[str]:
+    if rollback.state == State.AWAITING_APPROVAL:
+        missing = rollback.approvals_needed - transitions.approvals_given(rollback)
+        return [f"Waits for {missing} approval(s): manage.py approve {rollback.pk} --as USER"]
+    if rollback.state == State.APPROVED and not rollback.refusals:
+        return [f"Ready: manage.py apply {rollback.pk}"]
+    if rollback.state in {State.APPLYING, State.UNKNOWN} and rollback.attempts.filter(state="open").exists():
+        return ["The outcome is still open; the console keeps reading, or: manage.py recover"]
+    return []
