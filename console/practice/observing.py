@@ -1,8 +1,8 @@
 """Where a change shows after it was written: the routing side, with its delay, and the platform's own audits."""
 
 import json
+import math
 import re
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -111,13 +111,12 @@ def query_conversations(request: Request, organization: Organization) -> Answer:
 
 
 def _served(organization: Organization, stored: StoredObject) -> list[tuple[Revision, datetime, datetime]]:
-    """Return each revision that has reached routing, with the time in which it was the active one."""
+    """Return each revision with the time in which routing uses it; a new one's may lie in the future."""
     delay = organization.switches.propagation_seconds
-    border = time.monotonic() - delay
-    arrived = [one for one in stored.revisions if one.settled <= border] or stored.revisions[:1]
-    starts = [one.at if one.settled < 0 else one.at + timedelta(seconds=delay) for one in arrived]
+    old = -math.inf  # what was there at the start has long arrived
+    starts = [one.at if one.settled == old else one.at + timedelta(seconds=delay) for one in stored.revisions]
     ends = [*starts[1:], datetime.max.replace(tzinfo=UTC)]
-    return list(zip(arrived, starts, ends, strict=True))
+    return list(zip(stored.revisions, starts, ends, strict=True))
 
 
 def query_audits(request: Request, organization: Organization) -> Answer:

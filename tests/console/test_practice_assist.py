@@ -57,6 +57,16 @@ def test_a_guarded_write_becomes_the_next_version_and_is_logged_once(bank: Calle
     assert write["correlation_id"] == written.headers["ININ-Correlation-Id"]
 
 
+def test_time_never_runs_backwards_in_the_history() -> None:
+    ahead = NOW.replace(year=2100)
+    with PracticeServer(now=ahead) as platform, calling(platform) as bank:
+        body, etag = bank.next_write()
+        bank.put(CONFIG, body, if_match=etag)
+        platform.foreign_write(CONFIG)
+        dates = [one["dateModified"] for one in bank.get(CONFIG + "/versions").json()["entities"]]
+        assert dates == sorted(dates, reverse=True)
+
+
 def test_a_second_write_on_the_same_base_is_refused_and_changes_nothing(bank: Caller) -> None:
     body, etag = bank.next_write(trafficPercent=50)
     bank.put(CONFIG, body, if_match=etag)

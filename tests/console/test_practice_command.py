@@ -47,11 +47,15 @@ def test_what_was_accepted_survives_kill_9_of_the_process(tmp_path: Path) -> Non
     with running("--data", str(tmp_path)) as (process, url):
         written = requests.post(url + "/practice/foreign-write", json={"object": CONFIG}, timeout=10)
         assert written.json()["version"] == 43
+        # A change of a few bytes fits into any buffer: only what was flushed is still there after SIGKILL.
+        requests.post(url + "/practice/switches", json={"organization": "lamna", "gzip": True}, timeout=10)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
     with running("--data", str(tmp_path)) as (process, url):
         [write] = requests.get(url + "/practice/writes?object=cfg-1", timeout=10).json()
         assert write["version"] == 43
+        told = requests.get(url + "/practice/organizations", timeout=10).json()
+        assert [one["switches"]["gzip"] for one in told] == [False, False, True]
         one = json.loads((tmp_path / "credentials.json").read_text())["northwind"]
         token = requests.post(
             url + "/oauth/token",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from console.practice.answers import Request
 from console.practice.server import PracticeServer
 from tests.console.practice_world import CONFIG, NOW, Caller, calling
 
@@ -118,6 +119,19 @@ def test_a_page_of_another_site_cannot_make_a_browser_tell_the_platform_anything
     assert bank.platform.writes() == []
     own = requests.post(url, json={"object": CONFIG}, headers={"Origin": bank.platform.url}, timeout=10)
     assert own.status_code == 200
+
+
+def test_the_controls_do_not_answer_another_machine(bank: Caller) -> None:
+    def ask(remote: str) -> int:
+        headers = {"Host": f"127.0.0.1:{bank.platform.port}"}
+        request = Request(
+            "POST", "/practice/foreign-write", {}, headers, b'{"object":"%s"}' % CONFIG.encode(), remote, "x"
+        )
+        return bank.platform.platform.handle(request).status
+
+    assert [ask("192.0.2.7"), ask("::ffff:192.0.2.7")] == [403, 403]
+    assert bank.platform.writes() == []
+    assert [ask("127.0.0.1"), ask("::1")] == [200, 200]
 
 
 def test_controls_do_not_take_other_methods_or_paths(bank: Caller) -> None:

@@ -238,6 +238,21 @@ def test_of_many_writers_on_one_base_exactly_one_wins(bank: Caller) -> None:
     assert len(bank.platform.writes()) == 1
 
 
+def test_a_drop_is_a_reset_and_no_orderly_end(bank: Caller) -> None:
+    bank.platform.add_fault("drop_before_commit", method="GET")
+    with socket.create_connection(("127.0.0.1", bank.platform.port)) as caller:
+        caller.sendall(b"GET /api/v2/tokens/me HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            caller.recv(100)
+
+
+def test_a_redirect_names_its_target_on_one_line(bank: Caller) -> None:
+    bank.platform.add_fault("redirect_302")
+    away = bank.get("/api/v2/x%0d%0aSet-Cookie:%20a=b")
+    assert away.headers["Location"] == "/somewhere-else/api/v2/x%0D%0ASet-Cookie%3A%20a%3Db"
+    assert not away.cookies
+
+
 def test_a_caller_that_breaks_off_leaves_the_platform_standing(bank: Caller) -> None:
     with socket.create_connection(("127.0.0.1", bank.platform.port)) as caller:
         caller.sendall(b"PUT /api/v2/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
