@@ -189,6 +189,9 @@ class Cluster:
                     break
         if self._child is not None:
             self._child.poll()
+        if self.socket_folder.parent != self.folder:
+            with contextlib.suppress(OSError):
+                self.socket_folder.rmdir()
 
     def _gone(self, server: psutil.Process, *, seconds: float) -> bool:
         end = time.monotonic() + seconds

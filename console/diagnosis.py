@@ -1,0 +1,233 @@
+"""Look at this installation: what is configured, what works, and what to do about the rest.
+
+Nothing here changes anything, except that the embedded PostgreSQL is started to be looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from django.conf import settings
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from console import embedded
+from console.celery import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+State = Literal["works", "look", "broken"]
+OLDEST_POSTGRESQL = 150000
+DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+PING_SECONDS = 2.0
+FREE_BYTES = 500 * 1024 * 1024
+SECRET_KEY_LENGTH = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found about one thing: `look` is worth a look, `broken` does not work until something is done."""
+
+    name: str
+    state: State
+    message: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Return the findings about everything, in the order in which things depend on each other."""
+    return list(_findings())
+
+
+def _findings() -> Iterator[Finding]:
+    yield from _environment()
+    yield _data_folder()
+    yield from _keys()
+    reachable = False
+    for finding in _database():
+        reachable = reachable or (finding.name == "database" and finding.state == "works")
+        yield finding
+    if reachable:
+        yield _migrations()
+    broker = _broker()
+    yield broker
+    if broker.state == "works":
+        yield _worker()
+    yield _static_files()
+    yield from _deployment()
+
+
+def _environment() -> Iterator[Finding]:
+    if settings.DEBUG:
+        yield Finding("debug", "look", "DEBUG is on: errors show code and settings.", "Leave DEBUG out in production.")
+    if not settings.ALLOWED_HOSTS and not settings.DEBUG:
+        yield Finding(
+            "hosts",
+            "broken",
+            "ALLOWED_HOSTS is empty, so every request is answered with 400.",
+            "Set ALLOWED_HOSTS to the names that people type, separated by commas.",
+        )
+    else:
+        hosts = ", ".join(settings.ALLOWED_HOSTS) or "this machine"
+        yield Finding("hosts", "works", f"The console answers to {hosts}.")
+    for name in settings.UNKNOWN_NAMES:
+        known = ", ".join(sorted(found for found in settings.KNOWN_NAMES if found.startswith("CONSOLE_")))
+        yield Finding(
+            "environment", "look", f"{name} is set, but nothing reads it.", f"Check its spelling; there are: {known}."
+        )
+    if settings.CONSOLE_ALLOW_CUSTOM_HOSTS:
+        yield Finding(
+            "custom hosts",
+            "look",
+            "Tenants may name hosts that are none of the platform's 18 domains.",
+            "Leave CONSOLE_ALLOW_CUSTOM_HOSTS out where no practice platform is used.",
+        )
+
+
+def _data_folder() -> Finding:
+    folder = Path(settings.DATA_DIR)
+    try:
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as problem:
+        return Finding(
+            "data folder",
+            "broken",
+            f"{folder} cannot be used: {problem.strerror}.",
+            "Set CONSOLE_DATA_DIR to a folder that this user may write to.",
+        )
+    if not os.access(folder, os.W_OK):
+        return Finding("data folder", "broken", f"{folder} cannot be written to.", "Give it to this user.")
+    if free < FREE_BYTES:
+        return Finding(
+            "data folder", "broken", f"{folder} has only {free // 2**20} MB left.", "Make room on that disk."
+        )
+    return Finding("data folder", "works", f"{folder} has {free / 2**30:.0f} GB left.")
+
+
+def _keys() -> Iterator[Finding]:
+    count = len(settings.CONSOLE_SECRET_KEYS)
+    yield Finding(
+        "sealing keys",
+        "works",
+        f"{count} key{'s' if count > 1 else ''} for tenants' client secrets; the first one seals.",
+        "Reseal with the newest key, then leave the older ones out." if count > 1 else "",
+    )
+    if len(settings.SECRET_KEY) < SECRET_KEY_LENGTH:
+        yield Finding(
+            "secret key",
+            "look",
+            f"SECRET_KEY has only {len(settings.SECRET_KEY)} characters.",
+            f"Use at least {SECRET_KEY_LENGTH} random ones.",
+        )
+
+
+def _database() -> Iterator[Finding]:
+    where = "The embedded PostgreSQL" if settings.EMBEDDED_CLUSTER else "The PostgreSQL of DATABASE_URL"
+    try:
+        embedded.ensure_running()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+            number, version = cursor.fetchone()
+            shown = {}
+            for name in DURABILITY:
+                cursor.execute("SELECT current_setting(%s)", [name])
+                (shown[name],) = cursor.fetchone()
+    except (DatabaseError, embedded.DatabaseUnavailable) as problem:
+        remedy = "Its log is in the data folder." if settings.EMBEDDED_CLUSTER else "Start it, or correct DATABASE_URL."
+        yield Finding("database", "broken", f"{where} does not answer: {' '.join(str(problem).split())}", remedy)
+        return
+    yield Finding("database", "works", f"{where} answers (version {version}).")
+    if number < OLDEST_POSTGRESQL:
+        yield Finding(
+            "database version",
+            "broken",
+            f"PostgreSQL {version} is older than 15.",
+            "Bring the server up to 15 or newer.",
+        )
+    weak = [name for name in DURABILITY if shown[name] == "off"]
+    if weak:
+        yield Finding(
+            "durability",
+            "broken",
+            f"{' and '.join(weak)} {'is' if len(weak) == 1 else 'are'} off: a crash may lose what was recorded.",
+            "Switch on: a write must be on record before it is sent.",
+        )
+    else:
+        yield Finding("durability", "works", "What is committed survives a crash.")
+
+
+def _migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        first = f"{missing[0][0].app_label}.{missing[0][0].name}"
+        return Finding(
+            "migrations",
+            "broken",
+            f"{len(missing)} migration{'s' if len(missing) > 1 else ''} not applied, the first is {first}.",
+            "Run: python manage.py migrate",
+        )
+    return Finding("migrations", "works", "The database has the shape that this version expects.")
+
+
+def _broker() -> Finding:
+    if settings.EMBEDDED_BROKER is not None:
+        folder = Path(settings.EMBEDDED_BROKER)
+        waiting = len(list((folder / "messages").glob(f"*.{settings.CELERY_TASK_DEFAULT_QUEUE}.msg")))
+        return Finding("broker", "works", f"Messages are files in {folder}; {waiting} wait.")
+    try:
+        with app.connection_for_read() as link:
+            link.ensure_connection(max_retries=1, timeout=3)
+            where = link.as_uri()
+    except Exception as problem:  # noqa: BLE001 - kombu lets through whatever its transports raise
+        return Finding(
+            "broker",
+            "broken",
+            f"The broker of CELERY_BROKER_URL does not answer: {problem}.",
+            "Start Redis, or correct CELERY_BROKER_URL. Rollbacks wait until then; none is lost.",
+        )
+    return Finding("broker", "works", f"{where} answers.")
+
+
+def _worker() -> Finding:
+    nodes = sorted(name for answer in app.control.ping(timeout=PING_SECONDS) or [] for name in answer)
+    if nodes:
+        return Finding("worker", "works", f"{', '.join(nodes)} {'answers' if len(nodes) == 1 else 'answer'}.")
+    return Finding(
+        "worker",
+        "broken",
+        f"No worker answered within {PING_SECONDS:.0f} seconds: requested rollbacks wait.",
+        "Run: celery -A console worker -P threads -B (make demo runs one)",
+    )
+
+
+def _static_files() -> Finding:
+    if settings.DEBUG:
+        return Finding("static files", "works", "Served from where they are written, because DEBUG is on.")
+    manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    try:
+        count = len(json.loads(manifest.read_text())["paths"])
+    except (OSError, ValueError, KeyError):
+        return Finding(
+            "static files",
+            "broken",
+            f"There are none in {settings.STATIC_ROOT}, so pages fail.",
+            "Run: python manage.py collectstatic --noinput",
+        )
+    return Finding("static files", "works", f"{count} files in {settings.STATIC_ROOT}.")
+
+
+def _deployment() -> Iterator[Finding]:
+    """Ask Django's own checks; those about TLS make no sense where only this machine can reach the console."""
+    run: Callable[..., list[checks.CheckMessage]] = checks.run_checks
+    for found in run(include_deployment_checks=not settings.ON_THIS_MACHINE_ONLY):
+        state: State = "broken" if found.is_serious() else "look"
+        yield Finding(f"check {found.id}", state, str(found.msg), str(found.hint or ""))
