@@ -93,7 +93,8 @@ def explain(error: Exception) -> CommandError | None:
 
 def _explain_database(error: DatabaseError) -> CommandError | None:
     if isinstance(error, OperationalError):
-        return Stopped(f"The database cannot be reached: {str(error).strip()}. Nothing was done.", ExitCode.ERROR)
+        reason = str(error).strip().partition("\n")[0]
+        return Stopped(f"The database cannot be reached: {reason}. Nothing was done.", ExitCode.ERROR)
     if isinstance(error, ProgrammingError) and "does not exist" in str(error):
         return Stopped(
             "The database lacks the console's tables. Nothing was done; run `manage.py migrate`.", ExitCode.ERROR

@@ -52,8 +52,9 @@ def make_tenant(practice: PracticeServer, slug: str, **changes: object) -> Tenan
         "client_id": one.client_id,
         "client_secret": one.client_secret,
         "organization_id": one.organization_id,
+        "acting_user": None,
     }
-    return actions.add_tenant(slug, **(known | changes), acting_user=None)  # type: ignore[arg-type]
+    return actions.add_tenant(slug, **(known | changes))  # type: ignore[arg-type]
 
 
 def give_roles(user: User, tenant: Tenant, *roles: Role) -> None:

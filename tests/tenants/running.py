@@ -63,6 +63,6 @@ def run_process(*words: str, database_url: str, stdin: str = "", **environment: 
         },
         input=stdin.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
