@@ -38,6 +38,8 @@ def _judge(answer: Answer, said: ErrorBody, asked: str) -> tuple[type[RemoteErro
     words = f" ({said.message or said.code})" if said.message or said.code else ""
     if status < 200:
         return UnexpectedAnswer, f"The platform answered {asked} with status {status}, which is no answer."
+    if status == 304:
+        return UnexpectedAnswer, f'The platform answered {asked} with "not modified", although nobody had asked that.'
     if status < 400:
         return Redirected, (
             f"The platform answered {asked} with a redirect (status {status}), which is not followed, so that no token "

@@ -214,15 +214,19 @@ def _received(response: requests.Response, *, started: float, limits: Limits, as
     raw = response.raw
     headers = raw.headers
     correlation_id = clean_text(headers.get("ININ-Correlation-Id", ""))[:100]
+    announced = headers.get("Content-Length", "").strip()
+    too_large = TooLarge(
+        f"The answer to {asked} is longer than the {limits.answer_bytes:,} bytes that are read, so it was not used.",
+        status=response.status_code,
+        correlation_id=correlation_id,
+    )
+    if announced.isdecimal() and len(announced) < 20 and int(announced) > limits.answer_bytes:
+        raise too_large
     body = bytearray()
     while chunk := raw.read(_CHUNK, decode_content=False):
         body += chunk
         if len(body) > limits.answer_bytes:
-            message = (
-                f"The answer to {asked} is longer than the {limits.answer_bytes:,} bytes that are read, so it was not "
-                "used."
-            )
-            raise TooLarge(message, status=response.status_code, correlation_id=correlation_id)
+            raise too_large
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if body and encoding not in ("", "identity"):
         message = (
