@@ -13,8 +13,8 @@ minutes"), and of two workers the one with the older answer may come last. `live
 config's row, and backwards only when (1) the newer state was first seen longer ago than the type's visibility horizon
 and (2) a second, unconditional read right after the first shows the older one too. Then the object was really set
 back, for example deleted and made again: `live` moves and the trail bears an alarm. Types without a version have no
-number to compare; there an answer whose request had begun before the newest state was kept is asked for again, and one
-that the platform itself dates before that state is stale.
+number to compare; there the platform's own date of the change says what is older, and an answer whose request had
+begun before the newest state was kept is asked for again.
 
 **A 304 is trusted for a day.** An ETag that hashes content comes back when content comes back (PROTOCOL.md, "Rules by
 type"), and a 304 cannot show the new number. So a config's first look on each day (UTC) and every look that a person
@@ -33,7 +33,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import archive, trail
+from tenants import archive, sightings, trail
 from tenants.archive import UnusableContent
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote.errors import (
@@ -231,7 +231,7 @@ def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) 
 
 def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform: "Platform", *, now: datetime) -> Look:
     value = archive.check(config, rtype, answer.body)
-    if _shows(config.live, rtype, value, answer):
+    if sightings.shows(config.live, rtype, value, answer):
         return _heartbeat(config, config.live, now=now, name=_name(value))
     for _ in range(3):  # each further round reads again, which is needed only when answers cross or go backwards
         taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
@@ -242,16 +242,6 @@ def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform
         if second is not None:
             return second
     return _stale(config, None, now=now)
-
-
-def _shows(live: Snapshot | None, rtype: ResourceType, value: "dict[str, Value]", answer: "Answer") -> bool:
-    """Tell whether an answer shows exactly what live was: same version, digest and ETag."""
-    return (
-        live is not None
-        and (rtype.version_rule is VersionRule.NONE or live.version == projection.version_of(rtype, value))
-        and (None if live.etag is None else bytes(live.etag)) == answer.etag
-        and live.digest == projection.content_digest(rtype, value)
-    )
 
 
 def remember(
@@ -275,21 +265,19 @@ def remember(
         # Without a join: PostgreSQL reads a row that it waited for again, but not what was joined to it before.
         row = TrackedConfig.objects.select_for_update(no_key=True).get(pk=config.pk)
         live = row.live
-        if not versioned and live is not None and live.digest != projection.content_digest(rtype, value):
-            written = projection.written_at(value)
-            if written is not None and live.written_at is not None and written < live.written_at:
-                return _stale(config, None, now=now)
-            if live.captured_at > answer.received_at - timedelta(milliseconds=answer.elapsed_ms):
-                return None
         config.presence = row.presence
-        snapshot, _new = archive.record(config, rtype, answer, source=source, seen_at=answer.received_at)
-        back = versioned and live is not None and snapshot.version < live.version
-        if back and live is not None:
-            horizon = timedelta(seconds=rtype.visibility_horizon_seconds)
-            if (row.changed_at or live.captured_at) + horizon > now:
-                return _stale(config, snapshot, now=now)
-            if not confirmed:
+        if not versioned and sightings.crossed(live, rtype, value, answer):
+            return None
+        back = live is not None and sightings.is_older(live, rtype, value)
+        if back and not (confirmed and sightings.is_settled(row, rtype, now=now)):
+            # Without a version its content would get the next number, so it is kept only once it is known to be live.
+            older = (
+                archive.record(config, rtype, answer, source=source, seen_at=answer.received_at) if versioned else None
+            )
+            if sightings.is_settled(row, rtype, now=now):
                 return None
+            return _stale(config, older[0] if older is not None else None, now=now)
+        snapshot, _new = archive.record(config, rtype, answer, source=source, seen_at=answer.received_at)
         if live is not None and live.pk == snapshot.pk:
             return _heartbeat(config, snapshot, now=now, name=_name(value))
         changes: dict[str, object] = {

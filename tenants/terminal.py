@@ -147,6 +147,10 @@ class TerminalCommand(BaseCommand):
         self.no_colour = bool(options.get("no_color"))
         try:
             code = self.run(**options)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough (`show … | head`); the rest must not be written at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(int(ExitCode.DONE))
         except KeyboardInterrupt:
             self._end(Stopped("Stopped. What was already kept stays kept.", ExitCode.ERROR))
         except Exception as error:

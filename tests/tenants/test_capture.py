@@ -336,6 +336,30 @@ def test_an_answer_to_a_queue_that_crossed_a_newer_one_is_asked_for_again(
     assert (queue.live.version, queue.snapshots.count()) == (2, 2)
 
 
+def test_a_queue_that_the_platform_dates_before_live_is_stale_until_time_and_a_second_read_say_otherwise(
+    practice: PracticeServer, config: TrackedConfig
+) -> None:
+    platform = making.platform_of(config)
+    found = capture.discover(config.tenant, catalogue.get("routing.queue"), platform)
+    queue = making.track(config.tenant, found[0][0], type_name="routing.queue")
+    making.look(queue)
+    practice.foreign_write(f"/api/v2/routing/queues/{queue.object_id}")
+    making.look(queue)
+    stored = practice.platform.store.organizations["northwind"].objects["queue", queue.object_id]
+    stored.revisions.pop()  # the platform restores an older state, date included
+
+    assert making.look(queue).outcome is Outcome.STALE
+    queue.refresh_from_db()
+    assert queue.live is not None
+    assert (queue.live.version, queue.snapshots.count()) == (2, 2)
+
+    later = timezone.now() + timedelta(minutes=10)
+    assert capture.look(queue, platform, now=later, conditional=False).outcome is Outcome.CHANGED
+    queue.refresh_from_db()
+    assert (queue.live.version, queue.snapshots.count()) == (3, 3)
+    assert entries(queue, outcome="alarm") == ["config.set_back"]
+
+
 # Many workers.
 
 

@@ -1,10 +1,16 @@
 """The terminal twin: what each command prints, as text and as one JSON document, and how it ends."""
 
 import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.utils import timezone
 
 from console.practice.server import PracticeServer
@@ -12,7 +18,7 @@ from rollbacks.models import AuditEntry
 from tenants import archive, sealing
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tests import world as making
-from tests.tenants.running import run, run_process
+from tests.tenants.running import ROOT, run, run_process
 from tests.world import BILLING_PATH, World
 
 pytestmark = pytest.mark.django_db
@@ -343,6 +349,40 @@ def test_diff_can_be_read_without_colour(world: World) -> None:
     assert lines[place + 1 : place + 4] == ["    /content/suggestions/minConfidence", "    - 0.65", "    + 0.25"]
 
 
+class Terminal(io.StringIO):
+    """A text stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_and_progress_are_for_terminals_and_no_color_is_honoured(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def diff() -> str:
+        out = Terminal()
+        with pytest.raises(SystemExit):
+            call_command("diff", *CONFIG, "41", "42", stdout=out)
+        return out.getvalue()
+
+    coloured = diff()
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = diff()
+    assert "\x1b[31m" in coloured
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9]+m", "", coloured) == plain
+
+    err = Terminal()
+    call_command("capture", *CONFIG, stdout=io.StringIO(), stderr=err)
+    assert "1 of 1: northwind agentassist.config:cfg-1" in err.getvalue()
+    assert err.getvalue().endswith("\r\x1b[2K")
+    silent = io.StringIO()
+    call_command("capture", *CONFIG, stdout=io.StringIO(), stderr=silent)
+    assert silent.getvalue() == ""
+
+
 def test_diff_of_the_same_version_says_so(world: World) -> None:
     ran = run("diff", *CONFIG, "12", "12")
     assert ran.code == 0
@@ -400,6 +440,14 @@ def test_the_commands_run_as_processes_with_their_exit_codes(
     code, out, err = process("diff", "northwind", "agentassist.config:cfg-2", "1", "77")
     assert (code, out) == (2, b"")
     assert err.strip().startswith("v77 of agentassist.config:cfg-2 is not kept here.")
+    piped = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} manage.py show northwind agentassist.config:cfg-2 3 | head -c 1"],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url},
+        capture_output=True,
+        timeout=180,
+    )
+    assert (piped.stdout, piped.stderr) == (b"{", b"")
     code, out, err = process("track", "northwind")
     assert code == 2
     assert "usage:" in err.lower()
