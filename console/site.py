@@ -1,14 +1,17 @@
-"""The admin site that every page of the console belongs to: its name and its navigation.
+"""The admin site that every page of the console belongs to: its name, its navigation and its first page.
 
 A page is named in the navigation once somebody has registered it, and only to a user who may open it.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+
+from console.overview import overview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,17 @@ class ConsoleAdminSite(admin.AdminSite):
             if items:
                 groups.append(Group(label=label, items=items))
         return groups
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Answer with the overview of everything that the user may see."""
+        context = {
+            **self.each_context(request),
+            "title": self.index_title,
+            "overview": overview(request.user),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name
+        return TemplateResponse(request, "admin/index.html", context)
 
     def _item(self, entrance: Entrance, request: HttpRequest) -> Item | None:
         if entrance.model and not self._may_open(entrance.model, request):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tenants import access, capture, connections, drift, regions, trail
 from tenants.access import Role
-from tenants.models import Snapshot, Tenant, TrackedConfig
+from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from tenants.remote.client import Platform
     from tenants.resource_types.definition import ResourceType
+
+
+TENANT_COLUMNS = ("name", "region", "api_url", "login_url", "client_id", "organization_id", "approvals_needed")
+"""What `change_tenant` may change; the slug stays, because commands and the trail name the tenant so."""
 
 
 class NotPossible(ValueError):
@@ -89,6 +93,65 @@ def seal_client_secret(tenant: Tenant, client_secret: str) -> None:
     if not client_secret.strip():
         raise NotPossible(f"The client secret of {tenant.slug} is empty. Nothing was kept.")
     connections.seal_client_secret(tenant, client_secret)
+
+
+def change_tenant(tenant: Tenant, *, client_secret: str = "", acting_user: "AbstractBaseUser | None") -> None:
+    """Keep the columns that were changed on this row in memory, and seal another client secret where one is given.
+
+    Only a platform owner may. The organization pinned earlier stays unless it was changed. Raises ValidationError with
+    one message for each field that is wrong.
+    """
+    if acting_user is not None and not access.owns_platform(acting_user):
+        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. {tenant.slug} was not changed.")
+    if client_secret:
+        seal_client_secret(tenant, client_secret)
+    tenant.full_clean()
+    with transaction.atomic():
+        before = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        changed = [name for name in TENANT_COLUMNS if getattr(before, name) != getattr(tenant, name)]
+        told: dict[str, object] = {
+            name: {"before": getattr(before, name), "after": getattr(tenant, name)} for name in changed
+        }
+        if client_secret:
+            changed.append("client_secret_sealed")
+            told["client_secret"] = "replaced"  # noqa: S105 - a word for the trail
+        if not changed:
+            return
+        tenant.save(update_fields=changed)
+        trail.report("tenant.changed", tenant=tenant, actor=trail.actor_name(acting_user), detail=told)
+
+
+def grant_role(
+    user: "AbstractBaseUser", tenant: Tenant, role: Role, *, acting_user: "AbstractBaseUser | None"
+) -> Membership:
+    """Give the user a role in the tenant and return the membership. Only a platform owner may."""
+    if acting_user is not None and not access.owns_platform(acting_user):
+        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. No role was granted.")
+    with transaction.atomic():
+        membership, created = Membership.objects.get_or_create(user_id=user.pk, tenant=tenant, role=role)
+        if created:
+            trail.report(
+                "role.granted",
+                tenant=tenant,
+                actor=trail.actor_name(acting_user),
+                detail={"user": user.get_username(), "role": role.value},
+            )
+    return membership
+
+
+def revoke_role(membership: Membership, *, acting_user: "AbstractBaseUser | None") -> None:
+    """Take a role away. Only a platform owner may."""
+    if acting_user is not None and not access.owns_platform(acting_user):
+        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. No role was revoked.")
+    with transaction.atomic():
+        gone, _by_model = Membership.objects.filter(pk=membership.pk).delete()
+        if gone:
+            trail.report(
+                "role.revoked",
+                tenant=membership.tenant,
+                actor=trail.actor_name(acting_user),
+                detail={"user": membership.user.get_username(), "role": membership.role},
+            )
 
 
 def track_configs(

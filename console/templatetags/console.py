@@ -5,6 +5,9 @@ from typing import Any
 
 from django import template
 from django.contrib import admin
+from django.contrib.admin.templatetags.admin_list import result_headers
+from django.contrib.admin.views.main import ChangeList
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -51,7 +54,8 @@ def ago(value: datetime | None) -> SafeString | str:
     utc = timezone.localtime(value)
     seconds = (timezone.now() - value).total_seconds()
     told = "just now" if seconds < 60 else f"{timesince(value, depth=1)} ago"
-    return format_html('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S %Z}">{}</time>', utc.isoformat(), utc, told)
+    exact = f"{utc:%Y-%m-%d %H:%M:%S %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), exact, told)
 
 
 @register.filter
@@ -88,3 +92,21 @@ PILLS = {
     "changed": "warn",
     "moved": "moved",
 }
+
+
+@register.simple_tag
+def sortable(cl: ChangeList) -> list[dict[str, Any]]:
+    """Give the headings of a list with the addresses that sort by them."""
+    return list(result_headers(cl))
+
+
+@register.simple_tag
+def add_link(cl: ChangeList) -> str:
+    """Give the address of the form that adds a row to this list."""
+    return reverse(f"admin:{cl.opts.app_label}_{cl.opts.model_name}_add")
+
+
+@register.filter
+def selected_choice(choices: list[dict[str, Any]]) -> str:
+    """Give the choice of a filter that is on; empty while the filter lets everything through."""
+    return next((str(choice["display"]) for choice in choices[1:] if choice["selected"]), "")

@@ -1,0 +1,115 @@
+"""What the first page shows: what needs a person now, and what happened last.
+
+Everything starts from `tenants.access`, so a row of a tenant without a membership is in no list and in no number. The
+number of queries does not depend on the number of configurations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from rollbacks.models import Approval, AuditEntry, Rollback
+from tenants import access, comparing, drift
+from tenants.access import Role
+from tenants.models import Tenant, TrackedConfig
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+SHOWN_DRIFTED: Final = 6
+SHOWN_ABSENT: Final = 5
+SHOWN_ROLLBACKS: Final = 6
+SHOWN_ENTRIES: Final = 10
+
+_OPEN_STATES: Final = (
+    Rollback.State.AWAITING_APPROVAL,
+    Rollback.State.APPROVED,
+    Rollback.State.APPLYING,
+    Rollback.State.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """One configuration whose live state is not what somebody accepted as right."""
+
+    config: TrackedConfig
+    summary: comparing.Summary | None
+    """What changed, in a few lines; None where one of the two documents cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything on the page, read already."""
+
+    tenants: int
+    frozen: Sequence[Tenant]
+    configs: int
+    drifted: int
+    absent: int
+    waiting: int
+    attention: Sequence[Drifted]
+    missing: Sequence[TrackedConfig]
+    rollbacks: Sequence[Rollback]
+    entries: Sequence[AuditEntry]
+
+
+def waiting_for(user: "AbstractBaseUser | AnonymousUser") -> QuerySet[Rollback]:
+    """Give the rollbacks that this user may decide on now: asked for by somebody else, not expired, not decided yet."""
+    return Rollback.objects.filter(
+        ~Exists(Approval.objects.filter(rollback=OuterRef("pk"), approver_id=user.pk)),
+        state=Rollback.State.AWAITING_APPROVAL,
+        expires_at__gt=timezone.now(),
+        tenant__in=access.tenants_with_role(user, Role.APPROVER),
+    ).exclude(requested_by_id=user.pk)
+
+
+def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
+    """Read what the user may see of all tenants."""
+    tenants = list(access.tenants_of(user).only("id", "name", "slug", "frozen", "frozen_reason"))
+    configs = access.configs_of(user)
+    absent = Q(presence__in=(TrackedConfig.Presence.VANISHED, TrackedConfig.Presence.UNREADABLE))
+    counts = configs.aggregate(all=Count("pk"), absent=Count("pk", filter=absent))
+    drifted = drift.drifted(configs)
+    attention = list(
+        drifted.select_related("tenant", "live__document", "baseline__document")
+        .defer("live__document__body", "baseline__document__body")
+        .order_by(Coalesce("live__written_at", "live__captured_at").desc(), "name")[:SHOWN_DRIFTED]
+    )
+    waiting = waiting_for(user)
+    open_rollbacks = (
+        Rollback.objects.filter(tenant__in=access.tenants_of(user), state__in=_OPEN_STATES)
+        .annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
+        .select_related("tenant", "config", "target", "requested_by")
+        .defer("body")
+        .order_by("-for_me", "-requested_at")
+    )
+    return Overview(
+        tenants=len(tenants),
+        frozen=[tenant for tenant in tenants if tenant.frozen],
+        configs=counts["all"],
+        drifted=len(attention) if len(attention) < SHOWN_DRIFTED else drifted.count(),
+        absent=counts["absent"],
+        waiting=waiting.count(),
+        attention=_with_summaries(attention),
+        missing=list(configs.filter(absent).select_related("tenant", "live").order_by("-looked_at")[:SHOWN_ABSENT])
+        if counts["absent"]
+        else [],
+        rollbacks=list(open_rollbacks[:SHOWN_ROLLBACKS]),
+        entries=list(
+            AuditEntry.objects.filter(tenant__in=access.tenants_of(user))
+            .select_related("tenant", "config")
+            .defer("payload")
+            .order_by("-at", "-seq")[:SHOWN_ENTRIES]
+        ),
+    )
+
+
+def _with_summaries(configs: Sequence[TrackedConfig]) -> list[Drifted]:
+    pairs = [(config.baseline, config.live, config.resource_type) for config in configs]
+    summaries = comparing.summaries([(before, after, name) for before, after, name in pairs if before and after])
+    return [Drifted(config=config, summary=summary) for config, summary in zip(configs, summaries, strict=True)]

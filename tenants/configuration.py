@@ -1,0 +1,120 @@
+"""The page of one tracked config: its facts, and the timeline of every version that was ever seen."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.paginator import Page, Paginator
+
+from tenants import comparing, drift
+from tenants.models import Snapshot, TrackedConfig
+from tenants.resource_types import catalogue
+from tenants.resource_types.definition import ResourceType
+
+VERSIONS_A_PAGE: Final = 30
+
+GUARD_SENTENCES: Final = {
+    "A": "The platform itself refuses a write when its ETag has moved.",
+    "B": "The platform itself refuses a write when its version number has moved.",
+    "C": "The platform checks nothing: the console compares live right before it writes, and shows the race window.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One version on the timeline."""
+
+    snapshot: Snapshot
+    live: bool
+    baseline: bool
+    ours: bool
+    """Whether it was read back after a write of this console."""
+    same_as: int | None
+    """The number of the newest earlier version with the same content: somebody went back to it."""
+    before: Snapshot | None
+    """The version seen before this one."""
+    summary: comparing.Summary | None
+    """What changed against the version before."""
+
+    @property
+    def drift(self) -> bool:
+        """Whether this is what is live, and not what was accepted."""
+        return self.live and not self.baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything on the page, read already."""
+
+    config: TrackedConfig
+    rtype: ResourceType | None
+    """None where the catalogue no longer has the type."""
+    drifted: bool
+    summary: comparing.Summary | None
+    """What live differs in from the baseline, where it has drifted."""
+    entries: Sequence[TimelineEntry]
+    page: Page[Snapshot]
+
+    @property
+    def guard_sentence(self) -> str:
+        """What stands between a write and a lost update, in a sentence."""
+        return "" if self.rtype is None else GUARD_SENTENCES[self.rtype.guard_level]
+
+
+def type_of(config: TrackedConfig) -> ResourceType | None:
+    """Give the config's resource type; None where the catalogue has it no longer."""
+    try:
+        return catalogue.get(config.resource_type)
+    except catalogue.UnknownType:
+        return None
+
+
+def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Configuration:
+    """Read the page of one config; the number of queries does not depend on the number of versions."""
+    # With the end of the page, one more: what the oldest on it is compared with.
+    ordered = (
+        config.snapshots.select_related("document").defer("document__body").order_by("-version", "-captured_at", "-pk")
+    )
+    page = Paginator(ordered, VERSIONS_A_PAGE).get_page(page_number)
+    snapshots = list(page.object_list)
+    if page.has_next():
+        snapshots += ordered[page.end_index() : page.end_index() + 1]
+    pairs = [(older, newer, config.resource_type) for newer, older in itertools.pairwise(snapshots)]
+    drifted = drift.is_drifted(config)
+    if drifted and config.baseline is not None and config.live is not None:
+        pairs.append((config.baseline, config.live, config.resource_type))
+    summaries = comparing.summaries(pairs)
+    summary = summaries.pop() if drifted else None
+    same = _earlier_with_same_content(config, snapshots)
+    entries = [
+        TimelineEntry(
+            snapshot=snapshot,
+            live=snapshot.pk == config.live_id,
+            baseline=snapshot.pk == config.baseline_id,
+            ours=snapshot.source == Snapshot.Source.READ_BACK,
+            same_as=same.get(snapshot.pk),
+            before=snapshots[place + 1] if place + 1 < len(snapshots) else None,
+            summary=summaries[place] if place < len(summaries) else None,
+        )
+        for place, snapshot in enumerate(snapshots[: len(page.object_list)])
+    ]
+    return Configuration(
+        config=config, rtype=type_of(config), drifted=drifted, summary=summary, entries=entries, page=page
+    )
+
+
+def _earlier_with_same_content(config: TrackedConfig, snapshots: Sequence[Snapshot]) -> dict[int, int]:
+    """Give for each snapshot the newest earlier version that is not its neighbour and has its digest."""
+    known: dict[str, list[int]] = {}
+    digests = {snapshot.digest for snapshot in snapshots}
+    for digest, version in (
+        config.snapshots.filter(digest__in=digests).order_by("version").values_list("digest", "version")
+    ):
+        known.setdefault(digest, []).append(version)
+    found = {}
+    for snapshot in snapshots:
+        earlier = [version for version in known[snapshot.digest] if version < snapshot.version]
+        if earlier:
+            found[snapshot.pk] = earlier[-1]
+    return found
