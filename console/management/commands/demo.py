@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import http.client
+import io
 import os
 import signal
 import socket
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         self.began = time.monotonic()
         self.stopped_by: str | None = None
         self.may_be_left = False
+        self.logins = io.StringIO()
         self.folder = Path(settings.DATA_DIR) / "demo"
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         with self._alone(), self._until_a_signal():
@@ -132,15 +134,16 @@ class Command(BaseCommand):
         if self._asked_to_stop():
             return
         self._say(f"Config Vault is ready after {time.monotonic() - self.began:.1f} s:  http://{HERE}:{port}")
-        self._say(f"Logs of each part: {Path(settings.DATA_DIR) / 'log'}   Ctrl-C stops all of it.")
+        self._say(self.logins.getvalue().rstrip())
+        self._say(f"The log of each part is in {Path(settings.DATA_DIR) / 'log'}. Ctrl-C stops all of it.")
 
     def _fill(self, practice_port: int) -> None:
-        """Fill the practice organizations where that command is there; it tells the logins."""
+        """Fill the practice organizations where that command is there; what it tells, the logins, is kept for later."""
         if "seed_demo" not in get_commands():
             return
         with contextlib.suppress(StopAsked):
             self.may_be_left = True
-            call_command("seed_demo", practice_url=f"http://{HERE}:{practice_port}", stdout=self.stdout)
+            call_command("seed_demo", practice_url=f"http://{HERE}:{practice_port}", stdout=self.logins)
         self.may_be_left = False
 
     def _watch(self, parts: list[Part]) -> None:
