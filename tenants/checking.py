@@ -8,6 +8,7 @@ from tenants import capture, connections
 from tenants.remote.errors import RemoteError
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
+from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -34,8 +35,8 @@ def check(tenant: "Tenant") -> list[Finding]:
     try:
         platform = connections.connect(tenant)
         organization = platform.organization()
-    except RemoteError as error:
-        return [Finding(name="token", ok=False, sentence=error.sentence)]
+    except (RemoteError, CannotUnseal) as error:
+        return [Finding(name="token", ok=False, sentence=str(error))]
     findings = [Finding(name="token", ok=True, sentence=f"{tenant.login_base} gave a token for {tenant.client_id}.")]
     try:
         connections.check_identity(tenant, platform)

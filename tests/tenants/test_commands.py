@@ -273,6 +273,22 @@ def test_capture_of_an_unreachable_platform_ends_with_1(world: World) -> None:
     assert ran.document[0]["outcome"] == "unreachable"
 
 
+def test_a_secret_that_cannot_be_opened_holds_up_no_other_tenant(world: World) -> None:
+    making.track(world.tailspin, "cfg-21")
+    Tenant.objects.filter(slug="northwind").update(client_secret_sealed=b"sealed elsewhere")
+
+    ran = run("capture", "--json")
+
+    assert ran.code == 1
+    assert [one["outcome"] for one in ran.document] == ["unreachable", "first"]
+    check = run("tenant", "check", "northwind", "--json")
+    assert check.code == 6
+    assert [(one["name"], one["ok"]) for one in check.document["checks"]] == [("token", False)]
+    show = run("show", *CONFIG, "live")
+    assert (show.code, show.raw) == (1, b"")
+    assert show.err == check.document["checks"][0]["message"]
+
+
 # history, show, diff
 
 

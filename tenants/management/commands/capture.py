@@ -7,6 +7,7 @@ from tenants.capture import HistoryImport, Look, Outcome
 from tenants.documents.labels import visible
 from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError, RemoteRefused
+from tenants.sealing import CannotUnseal
 from tenants.terminal import ExitCode, Progress, TerminalCommand
 
 if TYPE_CHECKING:
@@ -56,8 +57,12 @@ class Command(TerminalCommand):
         try:
             platform = connections.connect(config.tenant)
             seen, imported = actions.capture_now(config, acting_user=None, platform=platform, progress=tell)
-        except RemoteError as error:
-            seen = Look(outcome=Outcome.UNREACHABLE, detail=error.sentence, error=error)
+        except (RemoteError, CannotUnseal) as error:  # the other tenants are still looked at
+            seen = Look(
+                outcome=Outcome.UNREACHABLE,
+                detail=str(error),
+                error=error if isinstance(error, RemoteError) else None,
+            )
             imported = HistoryImport()
         return config, seen, imported
 
