@@ -27,7 +27,7 @@ from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent,
 from tenants import archive, capture, connections
 from tenants.documents import InvalidDocument, Value
 from tenants.models import Snapshot
-from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, Unreachable, error_body
+from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, error_body
 from tenants.resource_types import Refusal, ResourceType, catalogue, classify, projection
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,8 @@ class Pace:
     """How long one driver stays with an attempt before it leaves it to the sweep."""
     first_wait: float = 0.2
     longest_wait: float = 5.0
+    rarest_look: float = 300.0
+    """At an attempt that has been open for long."""
     longest_backoff: float = 8.0
     """Between two sends to an object that is locked; each wait is drawn at random up to a doubling bound."""
     horizon: float | None = None
@@ -258,14 +260,17 @@ class _Driver:
                     )
             if now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
                 transitions.release_attempt(
-                    self.attempt,
-                    lease=self.lease,
-                    look_again_at=now + timedelta(seconds=max(pause, self.pace.longest_wait)),
+                    self.attempt, lease=self.lease, look_again_at=now + self._until_next_look(pause, now)
                 )
                 break
             self.sleep(pause)
         self.attempt.refresh_from_db()
         return self.attempt
+
+    def _until_next_look(self, pause: float, now: datetime) -> timedelta:
+        """Space looks with the age of the attempt, so that one that stays open for days costs next to nothing."""
+        age = (now - self.attempt.opened_at).total_seconds()
+        return timedelta(seconds=max(pause, self.pace.longest_wait, min(age / 10, self.pace.rarest_look)))
 
     def _read(self) -> _Read:
         """Read live, and the expected version from the platform's history where live has moved beyond it."""
@@ -314,11 +319,8 @@ class _Driver:
                 body,
                 if_match=if_match if usable_for_if_match(if_match) else None,
             )
-        except Unreachable as error:
-            outcome = SendOutcome.UNKNOWN if error.sent else SendOutcome.NOT_SENT
-            fields = _fields_of_error(error, outcome)
         except RemoteError as error:
-            fields = _fields_of_error(error, SendOutcome.UNKNOWN)
+            fields = _fields_of_error(error, SendOutcome.UNKNOWN if error.sent else SendOutcome.NOT_SENT)
         else:
             fields = self._fields_of_answer(answer)
         if fields["outcome"] in {SendOutcome.LOCKED, SendOutcome.NOT_SENT, SendOutcome.RATE_LIMITED}:

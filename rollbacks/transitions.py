@@ -199,13 +199,16 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     """Record that guards refused the run before anything was sent.
 
     When live has moved the plan is void and the rollback ends in conflict. Otherwise it stays approved, so that it can
-    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone.
+    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone. Changes nothing when somebody
+    else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
     """
     refusing = [check for check in checks if check.refuses]
     explanation = " ".join(check.message for check in refusing)
     moved = any(check.guard == "live_unchanged" for check in refusing)
     with transaction.atomic():
         locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        if locked.state != State.APPROVED:
+            return locked
         fields: dict[str, object] = {
             "refusals": [check.to_json() for check in refusing],
             "explanation": explanation,
@@ -214,7 +217,6 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
         if moved:
             _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)
         else:
-            check_move(State(locked.state), State.APPLYING)
             Rollback.objects.filter(pk=locked.pk).update(**fields)
             locked.refresh_from_db()
         audit.append(

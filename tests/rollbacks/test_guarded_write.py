@@ -1,6 +1,9 @@
 """A rollback through the whole protocol, over real HTTP: each verdict, and what the platform really accepted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from rollbacks import applying, audit, transitions
@@ -191,3 +194,30 @@ def test_two_runs_of_one_rollback_make_one_attempt(desk: Desk) -> None:
     assert first.state == second.state == "applied"
     assert Attempt.objects.count() == 1
     assert len(desk.writes()) == 1
+
+
+def test_eight_workers_at_once_make_one_attempt_and_one_write(desk: Desk) -> None:
+    rollback = desk.approved()
+
+    def work(_number: int) -> str:
+        try:
+            return desk.run(rollback).state
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    rollback.refresh_from_db()
+    assert (rollback.state, rollback.verdict) == ("applied", "verified")
+    assert Attempt.objects.count() == 1
+    assert len(desk.writes()) == 1
+    assert actions_of(rollback).count("write.outcome") == 1
+
+
+def test_a_platform_that_cannot_be_reached_sends_nothing_and_keeps_the_approval(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.world.practice.stop()
+    rollback = desk.run(rollback)
+    assert rollback.state == "approved"
+    assert "Nothing was sent" in rollback.explanation
+    assert not rollback.attempts.exists()
