@@ -20,12 +20,15 @@ test: setup ## Run the tests (ARGS="-k plans" for some of them)
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 
 lint: setup ## Check style, types, templates, who imports whom, and the lock file
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy .
-	@$(BIN)/djlint --quiet --lint --check templates
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m tests.lock
+	@failed=; \
+	check() { "$$@" || { failed="$$failed $$(basename $$1 | sed s/python/lock/)"; }; }; \
+	check $(BIN)/ruff check --quiet .; \
+	check $(BIN)/ruff format --quiet --check .; \
+	check $(BIN)/mypy .; \
+	check $(BIN)/djlint --quiet --lint --check templates; \
+	check $(BIN)/lint-imports --no-logo; \
+	check $(BIN)/python -m tests.lock; \
+	[ -z "$$failed" ] || { echo "Not clean:$$failed" >&2; exit 1; }
 
 format: setup ## Bring code and templates into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

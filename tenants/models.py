@@ -1,7 +1,7 @@
 """Tenants, who may see them, what is tracked in them, and every version ever seen.
 
-A fact about the past is only ever added: a `Snapshot` and a `Document` are never changed and never deleted here, and what
-the platform no longer shows is marked so on its `TrackedConfig`. Invariants are constraints of the database.
+A fact about the past is only ever added: a `Snapshot` and a `Document` are never changed and never deleted here, and
+what the platform no longer shows is marked so on its `TrackedConfig`. Invariants are constraints of the database.
 """
 
 import uuid

@@ -1,0 +1,21 @@
+"""The lock file names every package with its hashes, and no place to fetch it from."""
+
+from tests import lock
+
+ENTRY = "celery==5.7.0 \\\n    --hash=sha256:" + "a" * 64 + "\n"
+
+
+def test_the_lock_file_has_hashes_and_no_address() -> None:
+    assert lock.faults(lock.LOCK.read_text()) == []
+
+
+def test_an_address_an_index_or_a_missing_hash_is_a_fault() -> None:
+    assert lock.faults(ENTRY) == []
+    for spoiled in (
+        f"--index-url https://packages.example/simple\n{ENTRY}",
+        f"--extra-index-url internal\n{ENTRY}",
+        ENTRY + "django @ https://packages.example/django.whl\n",
+        "celery==5.7.0 \\\n\n",
+        "",
+    ):
+        assert lock.faults(spoiled), spoiled
