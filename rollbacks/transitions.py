@@ -199,8 +199,8 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     """Record that guards refused the run before anything was sent.
 
     When live has moved the plan is void and the rollback ends in conflict. Otherwise it stays approved, so that it can
-    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone. Changes nothing when somebody
-    else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
+    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone. Changes nothing when
+    somebody else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
     """
     refusing = [check for check in checks if check.refuses]
     explanation = " ".join(check.message for check in refusing)
