@@ -25,14 +25,13 @@ lint: setup ## Check style, types, templates, who imports whom, and the lock fil
 	check $(BIN)/ruff check --quiet .; \
 	check $(BIN)/ruff format --quiet --check .; \
 	check $(BIN)/mypy .; \
-	check $(BIN)/djlint --quiet --lint --check templates; \
+	check $(BIN)/djlint --quiet --lint templates; \
 	check $(BIN)/lint-imports --no-logo; \
 	check $(BIN)/python -m tests.lock; \
 	[ -z "$$failed" ] || { echo "Not clean:$$failed" >&2; exit 1; }
 
-format: setup ## Bring code and templates into shape
+format: setup ## Bring the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
-	@$(BIN)/djlint --quiet --reformat templates || true
 
 bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for steadier figures)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
