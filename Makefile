@@ -36,8 +36,8 @@ format: setup ## Bring the code into shape
 bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for steadier figures)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
 
-real: setup ## Take real configurations through the whole protocol (REAL=folder of histories)
-	@$(BIN)/python -m tests.real $(REAL)
+real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)
+	@$(BIN)/python -m tests.real $(REAL) $(ARGS)
 
 lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade for the newest versions)
 	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock

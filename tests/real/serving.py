@@ -1,0 +1,85 @@
+"""The practice platform as a process of its own, and a plain look at what it serves."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import requests
+from django.conf import settings
+
+SECONDS = 60
+ORGANIZATION = "archive"
+
+
+class Served:
+    """What the practice platform says over HTTP, asked for without the console's client."""
+
+    def __init__(self, url: str, credentials: dict[str, str]) -> None:
+        self.url = url
+        self.credentials = credentials
+        self._session = requests.Session()
+        self._session.trust_env = False
+        answer = self._session.post(
+            f"{url}/oauth/token",
+            data={"grant_type": "client_credentials"},
+            auth=(credentials["client_id"], credentials["client_secret"]),
+            timeout=SECONDS,
+        )
+        self._token = answer.json()["access_token"]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def bytes_of(self, object_id: str, version: int | None = None) -> bytes:
+        """Give the exact body of the answer for a version, or for live."""
+        path = f"{self.url}/api/v2/agentassist/configs/{object_id}"
+        answer = self._session.get(
+            path if version is None else f"{path}/versions/{version}",
+            headers={"Authorization": f"Bearer {self._token}", "Accept-Encoding": "identity"},
+            timeout=SECONDS,
+        )
+        answer.raise_for_status()
+        return answer.content
+
+    def writes(self, object_id: str) -> list[dict[str, Any]]:
+        """Give the platform's own log of the writes that it accepted."""
+        query = {"object": object_id, "organization": ORGANIZATION}
+        found: list[dict[str, Any]] = self._session.get(
+            f"{self.url}/practice/writes", params=query, timeout=SECONDS
+        ).json()
+        return found
+
+
+@contextmanager
+def serving(history: Path) -> Iterator[Served]:
+    """Run `manage.py practice --history` and give what it serves; it ends with the block."""
+    with TemporaryDirectory(prefix="config-vault-real-") as folder:
+        command = [sys.executable, "manage.py", "practice", "--port", "0", "--data", folder]
+        process = subprocess.Popen(
+            [*command, "--history", str(history.resolve())],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            if not first.startswith("Practice platform on "):
+                raise RuntimeError(f"The practice platform did not start: {first or 'see the lines above'}")
+            credentials = json.loads((Path(folder) / "credentials.json").read_text())[ORGANIZATION]
+            served = Served(first.split()[3], credentials)
+            try:
+                yield served
+            finally:
+                served.close()
+        finally:
+            process.terminate()
+            process.communicate(timeout=SECONDS)

@@ -1,0 +1,214 @@
+"""One round: import, show, compare, and go back, each step held against the files and the platform's own log."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from django.utils import timezone
+
+from rollbacks import actions, applying, audit
+from rollbacks.models import Rollback
+from tenants import actions as tenant_actions
+from tenants import archive, capture, connections
+from tenants.access import Role
+from tenants.documents import compare, extract, side_by_side
+from tenants.models import Tenant, TrackedConfig
+from tenants.resource_types import catalogue
+from tests import world
+from tests.real.judging import File, History, read_folder, same
+from tests.real.reporting import Report
+from tests.real.serving import ORGANIZATION, Served, serving
+from tests.tenants.running import run
+
+Tell = Callable[[str], None]
+
+
+def _say_nothing(_sentence: str) -> None:
+    """Say nothing."""
+
+
+def take(folder: Path, *, tell: Tell = _say_nothing) -> Report:
+    """Take every history in a folder through everything, on the database at hand, and give what was found."""
+    report = Report(str(folder))
+    began = time.perf_counter()
+    histories = read_folder(folder)
+    with serving(folder) as served:
+        people = world.make_people()
+        tenant = tenant_actions.add_tenant(
+            ORGANIZATION,
+            name=served.credentials["organization_name"],
+            api_url=served.url,
+            login_url=served.url,
+            client_id=served.credentials["client_id"],
+            client_secret=served.credentials["client_secret"],
+            organization_id=served.credentials["organization_id"],
+            acting_user=None,
+        )
+        world.give_roles(people.alice, tenant, Role.OPERATOR)
+        world.give_roles(people.bob, tenant, Role.APPROVER)
+        configs = _track_all(tenant, histories, report)
+        for number, history in enumerate(histories, start=1):
+            tell(f"{number}/{len(histories)} {history.name}")
+            if history.name in configs:
+                _Taking(configs[history.name], history, served, people, report).take()
+    trail = audit.verify(tenant)
+    report.check(trail.holds, f"The trail does not hold: {trail.broken}")
+    report.counts["entries in the trail, which holds"] = trail.entries
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _track_all(tenant: Tenant, histories: list[History], report: Report) -> dict[str, TrackedConfig]:
+    rtype = catalogue.get(world.ASSIST)
+    found = dict(capture.discover(tenant, rtype, connections.connect(tenant)))
+    names = {history.name for history in histories}
+    report.check(found.keys() == names, f"Listed were {sorted(found.keys() ^ names)} more or less than there are.")
+    report.counts["configurations"] = len(histories)
+    report.counts["versions"] = sum(len(history.files) for history in histories)
+    tracked = capture.track(tenant, rtype, found).added
+    return {config.object_id: config for config in tracked}
+
+
+@dataclass
+class _Taking:
+    """One configuration on its way."""
+
+    config: TrackedConfig
+    history: History
+    served: Served
+    people: world.People
+    report: Report
+    kept: list[File] = field(default_factory=list)
+    """The versions that were imported."""
+
+    def take(self) -> None:
+        self._import()
+        for file in self.kept:
+            self._show(file)
+        for before, after in pairwise(self.kept):
+            self._compare(before, after)
+        for file in self._targets():
+            self._go_back(file)
+
+    def _what(self, file: File) -> str:
+        return f"{self.history.name} v{file.number}"
+
+    def _import(self) -> None:
+        """Look at live and import the history: everything that is JSON, and nothing else."""
+        platform = connections.connect(self.config.tenant)
+        newest = self.history.files[-1]
+        with self.report.timed("look at live", self.history.name):
+            look = capture.look(self.config, platform, now=timezone.now())
+        expected = "unreadable" if newest.fault else "first"
+        self.report.check(look.outcome == expected, f"{self._what(newest)} as live was {look.outcome}: {look.detail}")
+        with self.report.timed("import a history over HTTP", f"{self.history.name}, {len(self.history.files)}"):
+            imported = capture.import_history(self.config, platform)
+        self.report.check(not imported.stopped, f"{self.history.name}: {imported.stopped}")
+        refused = dict(imported.refused)
+        for file in self.history.files:
+            kept = self.config.snapshots.filter(version=file.number).exists()
+            self.report.counts["versions imported"] += kept
+            if kept:
+                self.kept.append(file)
+            if file.fault:
+                said = refused.pop(str(file.number), look.detail if file is newest else "")
+                self.report.check(bool(said) and not kept, f"{self._what(file)} is no JSON and was imported.")
+                self.report.refuse(self._what(file), step="import", kind="the file is no JSON", sentence=said)
+            else:
+                self.report.check(
+                    kept, f"{self._what(file)} was not imported: {refused.pop(str(file.number), 'no reason was given')}"
+                )
+        self.report.check(not refused, f"{self.history.name}: refused without a file: {refused}")
+
+    def _show(self, file: File) -> None:
+        """Print a version as `show` does: the platform's very answer, and in it the file's very bytes."""
+        words = ("show", ORGANIZATION, self.config.address, str(file.number))
+        with self.report.timed("show a version", self._what(file)):
+            shown = run(*words)
+        self.report.check(shown.code == 0, f"{self._what(file)} cannot be shown: {shown.err}")
+        newest = file is self.history.files[-1]
+        answer = self.served.bytes_of(self.history.name, None if newest else file.number)
+        equal = self.report.check(shown.raw == answer, f"{self._what(file)} is shown with other bytes than served.")
+        # With the white space around the value, which the practice platform serves as it stands in the file.
+        held = b'"content":' + file.raw + b"," in shown.raw
+        cut = extract(shown.raw, "/content") == file.value_bytes if shown.code == 0 else False
+        self.report.check(held and cut, f"{self._what(file)} is shown with other content than the file has.")
+        self.report.counts["versions shown byte for byte"] += equal and held and cut
+        self.report.counts["bytes of content shown"] += len(file.raw)
+
+    def _compare(self, before: File, after: File) -> None:
+        """Compare two neighbours as the compare page does."""
+        what = f"{self.history.name} v{before.number} to v{after.number}"
+        old, new = (archive.value_of(world.version(self.config, file.number)) for file in (before, after))
+        rtype = world.type_of(self.config)
+        with self.report.timed("compare neighbours", what):
+            difference = compare(old, new, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+        with self.report.timed("lay them out in rows", what):
+            beside = side_by_side(old, new, difference)
+        changes = [change for change in difference.changes if change.path.startswith("/content")]
+        equal = same(before.value, after.value)
+        self.report.check(
+            equal is not bool(changes),
+            f"{what}: {len(changes)} changes were found, but the files are {'equal' if equal else 'different'}.",
+        )
+        marked = {row.change for section in beside for row in section.rows if row.change is not None}
+        self.report.check(
+            marked == set(range(len(difference.changes))), f"{what}: not every change has its row on the page."
+        )
+        self.report.counts["neighbours compared"] += 1
+        self.report.counts["neighbours that differ in spelling only"] += equal
+        self.report.counts["changes found"] += len(changes)
+
+    def _targets(self) -> list[File]:
+        """Choose old versions far apart: the first, the middle, the one before last; the only one where it is alone."""
+        if len(self.kept) < 2:
+            return self.kept
+        chosen = {0, (len(self.kept) - 1) // 2, len(self.kept) - 2}
+        return [self.kept[index] for index in sorted(chosen)]
+
+    def _go_back(self, file: File) -> None:
+        """Go back to a version through the whole protocol, and look at the platform's own log for what it did."""
+        what = self._what(file)
+        live = self.served.bytes_of(self.history.name)
+        before = len(self.served.writes(self.history.name))
+        try:
+            with self.report.timed("roll back: plan and request", what):
+                rollback = actions.request_rollback(
+                    self.config,
+                    world.version(self.config, file.number),
+                    reason="Proving the way back on real configurations",
+                    acting_user=self.people.alice,
+                )
+        except actions.RequestRefused as refused:
+            guards = [check.guard for check in refused.refusals]
+            is_live = same(File(0, extract(live, "/content")).value, file.value)
+            self.report.check(guards == ["no_op"] and is_live, f"Back to {what} was refused: {refused}")
+            self.report.refuse(what, step="roll back", kind="live has this content already", sentence=str(refused))
+            self.report.check(
+                len(self.served.writes(self.history.name)) == before, f"Back to {what} was refused and written."
+            )
+            return
+        with self.report.timed("roll back: approve", what):
+            actions.approve_rollback(rollback, acting_user=self.people.bob, plan_digest=rollback.plan_digest)
+        with self.report.timed("roll back: send, read, verify", what):
+            rollback = applying.apply(rollback.pk)
+        self._check_landed(file, rollback, before=before)
+
+    def _check_landed(self, file: File, rollback: Rollback, *, before: int) -> None:
+        what = self._what(file)
+        said = f"{rollback.state}, {rollback.verdict or 'no verdict'}: {rollback.explanation}"
+        verified = self.report.check(
+            (rollback.state, rollback.verdict) == ("applied", "verified"), f"Back to {what} ended as {said}"
+        )
+        writes = self.served.writes(self.history.name)[before:]
+        etag = bytes(rollback.base_etag or b"").decode()
+        once = [(one["sha256"], one["if_match"], one["version"]) for one in writes] == [
+            (rollback.body_sha256, etag, rollback.expected_version)
+        ]
+        self.report.check(once, f"Back to {what}: the platform's log shows {writes}.")
+        live = extract(self.served.bytes_of(self.history.name), "/content") == file.value_bytes
+        self.report.check(live, f"Back to {what}: live has other bytes than the file.")
+        self.report.counts["rollbacks verified, one accepted write each"] += verified and once
+        self.report.counts["rollbacks after which live has the file's bytes"] += live
