@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
-from rollbacks.models import Approval, AuditEntry, Rollback
+from rollbacks.models import AuditEntry, Rollback
+from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift
-from tenants.access import Role
 from tenants.models import Tenant, TrackedConfig
 
 if TYPE_CHECKING:
@@ -56,16 +55,6 @@ class Overview:
     missing: Sequence[TrackedConfig]
     rollbacks: Sequence[Rollback]
     entries: Sequence[AuditEntry]
-
-
-def waiting_for(user: "AbstractBaseUser | AnonymousUser") -> QuerySet[Rollback]:
-    """Give the rollbacks that this user may decide on now: asked for by somebody else, not expired, not decided yet."""
-    return Rollback.objects.filter(
-        ~Exists(Approval.objects.filter(rollback=OuterRef("pk"), approver_id=user.pk)),
-        state=Rollback.State.AWAITING_APPROVAL,
-        expires_at__gt=timezone.now(),
-        tenant__in=access.tenants_with_role(user, Role.APPROVER),
-    ).exclude(requested_by_id=user.pk)
 
 
 def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:

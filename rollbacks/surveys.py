@@ -264,8 +264,13 @@ def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
 def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None) -> Difference | None:
     if live is None or body is None:
         return None
-    after = _after(rtype, live.value, body.raw)
-    return compare(live.value, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+    return difference_made(rtype, live.value, body.raw)
+
+
+def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) -> Difference:
+    """Say what a body would change in a live value: for a frozen plan its base, so that it does not follow live."""
+    after = _after(rtype, live, body)
+    return compare(live, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
 
 
 def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:

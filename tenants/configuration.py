@@ -28,8 +28,6 @@ class TimelineEntry:
     snapshot: Snapshot
     live: bool
     baseline: bool
-    ours: bool
-    """Whether it was read back after a write of this console."""
     same_as: int | None
     """The number of the newest earlier version with the same content: somebody went back to it."""
     before: Snapshot | None
@@ -92,7 +90,6 @@ def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Confi
             snapshot=snapshot,
             live=snapshot.pk == config.live_id,
             baseline=snapshot.pk == config.baseline_id,
-            ours=snapshot.source == Snapshot.Source.READ_BACK,
             same_as=same.get(snapshot.pk),
             before=snapshots[place + 1] if place + 1 < len(snapshots) else None,
             summary=summaries[place] if place < len(summaries) else None,

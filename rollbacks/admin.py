@@ -1,0 +1,104 @@
+"""The pages of rollbacks and of the audit trail: they parse, check, call an action and answer; they never save a model.
+
+Rows are those of the user's own tenants; another tenant's row answers 404. Nobody adds, changes or deletes a row here:
+what people do are the actions of `rollbacks.actions`, each a POST.
+"""
+
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, path
+
+from rollbacks import entry_page, listing, plan_page, rollback_page
+from rollbacks.models import AuditEntry, Rollback
+from tenants import access
+from tenants.scoping import ScopedAdmin
+
+_READ = ("GET", "HEAD")
+
+
+def _own_rollback(request: HttpRequest, pk: object) -> Rollback:
+    try:
+        found = rollback_page.row(request, UUID(str(pk)))
+    except ValueError:
+        found = None
+    if found is None:
+        raise Http404("There is no such rollback.")
+    return found
+
+
+@admin.register(Rollback)
+class RollbackAdmin(ScopedAdmin):
+    """The list of rollbacks, the plan, and the page of one rollback."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the pages of rollbacks; none of Django's own that add, change or delete."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.list_view), name="rollbacks_rollback_changelist"),
+            path(
+                "plan/<uuid:config_id>/<int:target_id>/",
+                view(self.plan_view),
+                name="rollbacks_rollback_plan",
+            ),
+            path("<str:object_id>/change/", view(self.page_view), name="rollbacks_rollback_change"),
+            path("<str:object_id>/status/", view(self.status_view), name="rollbacks_rollback_status"),
+        ]
+
+    def list_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the list."""
+        return listing.rollbacks(request) if request.method in _READ else HttpResponseNotAllowed(_READ)
+
+    def plan_view(self, request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
+        """Answer with the plan, or ask for it."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return plan_page.answer(request, config_id, target_id)
+
+    def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with the page of one rollback, or do what its buttons say."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return rollback_page.answer(request, _own_rollback(request, object_id))
+
+    def status_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with where a rollback stands, as JSON."""
+        if request.method not in _READ:
+            return HttpResponseNotAllowed(_READ)
+        return rollback_page.status(request, _own_rollback(request, object_id))
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ScopedAdmin):
+    """The audit trail and the page of one entry; read-only for everybody."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the pages of the trail; none of Django's own that add, change or delete."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.list_view), name="rollbacks_auditentry_changelist"),
+            path("<str:object_id>/change/", view(self.page_view), name="rollbacks_auditentry_change"),
+        ]
+
+    def list_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the trail."""
+        return listing.entries(request) if request.method in _READ else HttpResponseNotAllowed(_READ)
+
+    def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with one entry; a POST proves the tenant's chain as well and changes nothing."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        try:
+            key = UUID(object_id)
+        except ValueError as error:
+            raise Http404("There is no such entry.") from error
+        entry = (
+            AuditEntry.objects.filter(tenant__in=access.tenants_of(request.user), pk=key)
+            .select_related("tenant", "config", "rollback__target")
+            .defer("rollback__body")
+            .first()
+        )
+        if entry is None:
+            raise Http404("There is no such entry.")
+        return entry_page.answer(request, entry)

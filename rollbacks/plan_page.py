@@ -1,0 +1,251 @@
+"""The page on which a rollback is planned and asked for: what will change on live, every guard, and the reason.
+
+A GET looks at live and writes nothing to the platform. A POST asks for exactly the plan that was shown; when live has
+moved or a guard refuses, the page comes back on the state of now with everything that the person typed.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
+
+from rollbacks import actions, guards, showing
+from rollbacks.models import Rollback
+from rollbacks.states import PENDING
+from tenants import access, archive
+from tenants.access import Role
+from tenants.models import Snapshot, TrackedConfig
+from tenants.remote import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.auth.models import User
+
+    from rollbacks.surveys import Survey
+    from tenants.documents import Value
+
+
+class ReasonForm(forms.Form):
+    """Why a rollback is asked for, and the digest of the plan that the person looked at."""
+
+    reason = forms.CharField(
+        max_length=2000,
+        min_length=actions.SHORTEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3, "aria-describedby": "reason-help"}),
+        error_messages={
+            "required": "Say why, for whoever reads the record tomorrow. Nothing was sent.",
+            "min_length": "A reason needs at least %(limit_value)d characters; this one has %(show_value)d. "
+            "Nothing was sent.",
+            "max_length": "A reason may have %(limit_value)d characters; this one has %(show_value)d. "
+            "Nothing was sent.",
+        },
+    )
+    ticket = forms.CharField(
+        max_length=100,
+        required=False,
+        error_messages={
+            "max_length": "A ticket may have %(limit_value)d characters; this one has %(show_value)d. Nothing was sent."
+        },
+    )
+    plan_digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the address of the page asks for."""
+
+    config: TrackedConfig
+    target: Snapshot
+    undoes: Rollback | None
+    again: Rollback | None
+    """An earlier request whose reason is offered again."""
+
+
+def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
+    """Show the plan, or ask for it; another tenant's config or version answers 404."""
+    asked = _asked(request, config_id, target_id)
+    if request.method == "POST":
+        return _ask(request, asked)
+    first = {"reason": asked.again.reason, "ticket": asked.again.ticket} if asked.again is not None else {}
+    return _page(request, asked, ReasonForm(initial=first))
+
+
+def _asked(request: HttpRequest, config_id: UUID, target_id: int) -> Asked:
+    config = access.configs_of(request.user).select_related("tenant", "live").filter(pk=config_id).first()
+    if config is None:
+        raise Http404("There is no such configuration.")
+    target = config.snapshots.select_related("document").defer("document__body").filter(pk=target_id).first()
+    if target is None:
+        raise Http404("There is no such version of this configuration.")
+    return Asked(
+        config=config,
+        target=target,
+        undoes=_earlier(request, config, "undoes"),
+        again=_earlier(request, config, "again"),
+    )
+
+
+def _earlier(request: HttpRequest, config: TrackedConfig, name: str) -> Rollback | None:
+    text = request.POST.get(name) or request.GET.get(name)
+    if not text:
+        return None
+    try:
+        key = UUID(text)
+    except ValueError as error:
+        raise Http404("There is no such rollback.") from error
+    found = Rollback.objects.filter(pk=key, config=config).select_related("target", "base").first()
+    if found is None:
+        raise Http404("There is no such rollback of this configuration.")
+    return found
+
+
+def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
+    if not form.is_valid():
+        return _page(request, asked, form, status=422)
+    digest = form.cleaned_data["plan_digest"]
+    with _one_after_another(f"{user.pk} {digest}"):
+        earlier = _already_asked(asked, digest, user)
+        if earlier is not None:
+            messages.info(request, "You have already asked for exactly this; no second request was made.")
+            return _to(earlier)
+        try:
+            rollback = actions.request_rollback(
+                asked.config,
+                asked.target,
+                reason=form.cleaned_data["reason"],
+                ticket=form.cleaned_data["ticket"],
+                acting_user=user,
+                expected_plan_digest=digest or None,
+                undoes=asked.undoes,
+            )
+        except actions.RequestRefused as refused:
+            return _page(request, asked, form, refusals=refused.refusals, status=409)
+        except actions.NotAllowed as error:
+            form.add_error(None, str(error))
+            return _page(request, asked, form, status=409)
+        except RemoteError as error:
+            return _page(request, asked, form, problem=error.sentence, status=502)
+    if rollback.approvals_needed:
+        said = "The rollback was requested. Nothing is sent before somebody else has approved exactly this plan."
+    else:
+        said = "The rollback was requested. No approval is needed in this tenant; nothing is sent before it is run."
+    messages.success(request, said)
+    return _to(rollback)
+
+
+def _to(rollback: Rollback) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("admin:rollbacks_rollback_change", args=(rollback.pk,)))
+
+
+@contextmanager
+def _one_after_another(what: str) -> "Iterator[None]":
+    """Let one request after another through for the same words: a form that was clicked twice arrives twice at once.
+
+    A lock of the session and not of a transaction, because the platform is asked meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [what])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [what])
+
+
+def _already_asked(asked: Asked, digest: str, user: "User") -> Rollback | None:
+    """Find the same person's open request for the same plan: a form that was sent twice makes one request."""
+    if not digest:
+        return None
+    return Rollback.objects.filter(
+        config=asked.config, plan_digest=digest, requested_by=user, state__in=[state.value for state in PENDING]
+    ).first()
+
+
+def _page(
+    request: HttpRequest,
+    asked: Asked,
+    form: ReasonForm,
+    *,
+    refusals: list[guards.Check] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    user: User = request.user  # type: ignore[assignment]  # as above
+    config, target = asked.config, asked.target
+    survey: Survey | None = None
+    try:
+        survey = actions.plan_rollback(config, target, acting_user=user)
+    except RemoteError as error:
+        problem = problem or error.sentence
+    may_ask = access.may(user, config.tenant, Role.OPERATOR)
+    refused = bool(problem) or survey is None or bool(survey.refusals)
+    title = f"Undo the rollback of {config}" if asked.undoes is not None else f"Roll back {config}"
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": title,
+        "config": config,
+        "target": target,
+        "undoes": asked.undoes,
+        "again": asked.again,
+        "survey": survey,
+        "live": survey.live if survey is not None else None,
+        "problem": problem,
+        "moved": _moved(refusals),
+        "refused": refused,
+        "refusing": list(survey.refusals) if survey is not None else [],
+        "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
+        "now_head": f"Now (v{survey.live.snapshot.version})" if survey and survey.live else "Now",
+        "after_head": f"After (v{target.version})",
+        "counts": _counts(survey),
+        "kept": _kept(survey),
+        "level": showing.LEVELS[survey.guard_level] if survey is not None else None,
+        "steps": showing.steps(2 if not form.is_bound else 3, failed=refused),
+        "form": form,
+        "digest": survey.plan_digest if survey is not None else "",
+        "may_ask": may_ask,
+        "pending": actions.pending_of(config),
+        "running": _running(config),
+    }
+    response = TemplateResponse(request, "rollbacks/plan.html", context)
+    response.status_code = status
+    return response
+
+
+def _moved(refusals: list[guards.Check] | None) -> str:
+    """Give the sentence about a live that moved while the person was reading; it is gone from the fresh survey."""
+    return next((check.message for check in refusals or () if check.guard == "live_unchanged"), "")
+
+
+def _counts(survey: "Survey | None") -> list[tuple[str, int]]:
+    if survey is None or survey.difference is None:
+        return []
+    counted = MultiValueDict[str, int]()
+    for change in survey.difference.significant:
+        counted.appendlist(change.kind, 1)
+    return [(kind, len(found)) for kind, found in counted.lists()]
+
+
+def _kept(survey: "Survey | None") -> list[showing.Kept]:
+    if survey is None or survey.live is None:
+        return []
+    old: dict[str, Value] | None
+    try:
+        old = archive.value_of(survey.target)
+    except archive.UnusableContent:
+        old = None
+    return showing.kept_rows(survey.kept_from_live, survey.live.value, old)
+
+
+def _running(config: TrackedConfig) -> Rollback | None:
+    return Rollback.objects.filter(config=config, attempts__state="open").select_related("target").first()

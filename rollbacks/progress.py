@@ -1,0 +1,157 @@
+"""How far a run is, told from the rows alone, so that it survives a reload, a restart and a change of worker."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from rollbacks.models import Attempt, AuditEntry, Rollback, Send
+from rollbacks.showing import bytes_in_words
+from rollbacks.states import RUNNING, State
+from rollbacks.verdicts import MAX_SENDS, SendOutcome
+
+OK: Final = "ok"
+NOW: Final = "now"
+STILL: Final = "wait"
+NO: Final = "no"
+WARN: Final = "warn"
+
+_OUTCOMES: Final = {
+    SendOutcome.UNDER_WAY: "no answer yet",
+    SendOutcome.APPLIED: "accepted",
+    SendOutcome.REFUSED: "refused for good",
+    SendOutcome.UNAUTHORIZED: "the token was not accepted",
+    SendOutcome.NOT_SENT: "no connection could be made, nothing was sent",
+    SendOutcome.LOST_RACE: "answered that live had moved",
+    SendOutcome.LOCKED: "the object was locked",
+    SendOutcome.RATE_LIMITED: "asked to wait",
+    SendOutcome.UNKNOWN: "no clear answer",
+}
+_NO_ANSWER: Final = frozenset({SendOutcome.NOT_SENT, SendOutcome.UNKNOWN, SendOutcome.UNDER_WAY})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the list: how it stands (ok, now, wait, no, warn), what it says, and the evidence beside it."""
+
+    standing: str
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A run as a list of lines; `running` says that a page should look again by itself."""
+
+    lines: tuple[Line, ...]
+    running: bool
+    done: int
+    total: int
+
+    @property
+    def sentence(self) -> str:
+        """What is happening now, for a screen reader that is told of every change."""
+        return next((line.text for line in self.lines if line.standing == NOW), self.lines[-1].text)
+
+
+def is_running(rollback: Rollback) -> bool:
+    """Say whether a page that shows the rollback should look again by itself."""
+    return rollback.state in RUNNING or (rollback.state == State.APPROVED and rollback.run_requested_at is not None)
+
+
+def progress_of(rollback: Rollback) -> Progress | None:
+    """Tell a run from its rows; None when nobody has asked for one yet."""
+    attempt = Attempt.objects.filter(rollback=rollback).select_related("read_back").first()
+    running = is_running(rollback)
+    if attempt is None:
+        if not running:
+            return None
+        lines = [
+            Line(OK, "Run asked for", f"by {rollback.run_requester}"),
+            Line(NOW, "Looking at live and checking every guard again"),
+            Line(STILL, "Record the intent"),
+            Line(STILL, _sending_words(rollback)),
+            Line(STILL, "Read back"),
+            Line(STILL, "Record the verdict"),
+        ]
+        return _progress(lines, running=True)
+    entries = {
+        entry.action: entry
+        for entry in AuditEntry.objects.filter(rollback=rollback, attempt=attempt).only("action", "seq").order_by("seq")
+    }
+    sends = list(attempt.sends.all())
+    closed = attempt.state == Attempt.State.CLOSED
+    lines = [
+        Line(OK, "Every guard holds on a fresh look at live", _base_words(rollback)),
+        Line(OK, "Intent recorded", f"entry #{entries['write.intent'].seq}" if "write.intent" in entries else ""),
+        *_send_lines(rollback, sends, closed=closed),
+        _reading_line(attempt, sends, closed=closed),
+        _verdict_line(rollback, attempt, entries.get("write.outcome")),
+    ]
+    return _progress(lines, running=running)
+
+
+def _progress(lines: list[Line], *, running: bool) -> Progress:
+    done = sum(line.standing in {OK, NO, WARN} for line in lines)
+    return Progress(lines=tuple(lines), running=running, done=done, total=len(lines))
+
+
+def _base_words(rollback: Rollback) -> str:
+    version = "" if rollback.base_version is None else f"v{rollback.base_version}"
+    etag = bytes_in_words(rollback.base_etag)
+    return " · ".join(part for part in (version, f"ETag {etag}" if etag else "") if part)
+
+
+def _sending_words(rollback: Rollback) -> str:
+    guard = {"A": " with If-Match", "B": " with its version number"}.get(rollback.guard_level, "")
+    return f"Send the content of v{rollback.target.version}{guard}"
+
+
+def outcome_words(send: Send) -> str:
+    """Say how a send was answered."""
+    return _OUTCOMES[SendOutcome(send.outcome) if send.outcome else SendOutcome.UNDER_WAY]
+
+
+def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[Line]:
+    if not sends:
+        if closed:
+            return [Line(NO, "Nothing was sent")]
+        return [Line(NOW, _sending_words(rollback))]
+    lines = []
+    for send in sends:
+        outcome = SendOutcome(send.outcome) if send.outcome else SendOutcome.UNDER_WAY
+        waiting = outcome is SendOutcome.UNDER_WAY and not closed and send is sends[-1]
+        standing = NOW if waiting else OK if outcome is SendOutcome.APPLIED else WARN
+        if outcome is SendOutcome.REFUSED:
+            standing = NO
+        status = str(send.status) if send.status is not None else ""
+        took = "" if send.ended_at is None else f"{(send.ended_at - send.begun_at).total_seconds() * 1000:.0f} ms"
+        words = outcome_words(send) if not (closed and outcome is SendOutcome.UNDER_WAY) else "no answer was recorded"
+        detail = " · ".join(part for part in (status, words, send.code, took) if part)
+        lines.append(Line(standing, f"Sent as request {send.number} of at most {MAX_SENDS}", detail))
+    last = sends[-1]
+    if not closed and last.retry_at is not None and last.ended_at is not None and last.outcome != SendOutcome.APPLIED:
+        wait = max(0.0, (last.retry_at - last.ended_at).total_seconds())
+        lines.append(Line(NOW, "Waiting before the same bytes are sent again", f"{wait:.1f} s"))
+    return lines
+
+
+def _reading_line(attempt: Attempt, sends: list[Send], *, closed: bool) -> Line:
+    if closed:
+        back = attempt.read_back
+        if back is None:
+            return Line(WARN, "Live could not be read back")
+        etag = bytes_in_words(back.etag)
+        return Line(OK, "Read back", " · ".join(filter(None, (f"v{back.version}", f"ETag {etag}" if etag else ""))))
+    last = sends[-1] if sends else None
+    if last is None or not last.outcome or last.retry_at is not None:
+        return Line(STILL, "Read back")
+    return Line(NOW, "Reading back until the object shows what happened")
+
+
+def _verdict_line(rollback: Rollback, attempt: Attempt, entry: AuditEntry | None) -> Line:
+    if attempt.state != Attempt.State.CLOSED:
+        if rollback.state == State.UNKNOWN:
+            return Line(WARN, "No verdict yet", "the console keeps reading")
+        return Line(STILL, "Record the verdict")
+    standing = {State.APPLIED: OK, State.FAILED: NO, State.CONFLICT: WARN}.get(State(rollback.state), WARN)
+    number = f" · entry #{entry.seq}" if entry is not None else ""
+    return Line(standing, "Verdict recorded", f"{attempt.verdict.replace('_', ' ')}{number}")

@@ -1,0 +1,363 @@
+"""The page of one rollback in every state: decide, run, watch, read the verdict, undo.
+
+The difference on it is the frozen one, from the base that was planned on to the target: what the approver signs, not
+what a live that has moved since would make of it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from rollbacks import actions, progress, showing, surveys, waiting
+from rollbacks.models import Approval, Attempt, AuditEntry, Rollback
+from rollbacks.states import PENDING, State
+from tenants import access, archive
+from tenants.access import Role
+from tenants.resource_types import catalogue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+SHOWN_ENTRIES: Final = 30
+
+
+class DecisionForm(forms.Form):
+    """A word on a plan: the digest that was looked at, a comment, and whether to run at once."""
+
+    plan_digest = forms.CharField(max_length=64)
+    comment = forms.CharField(required=False, max_length=2000)
+    run = forms.BooleanField(required=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Where a rollback stands, in a tone, a headline and sentences."""
+
+    tone: str
+    icon: str
+    headline: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What this person may do with this rollback now, and why not where that is asked for."""
+
+    decide: bool
+    not_decide: str
+    run: bool
+    cancel: bool
+    close: bool
+    undo: bool
+    plan_again: bool
+
+
+def row(request: HttpRequest, pk: object) -> Rollback | None:
+    """Give a rollback of one of the user's tenants with what its page shows; None for anything else."""
+    return (
+        Rollback.objects.filter(tenant__in=access.tenants_of(request.user), pk=pk)
+        .select_related("tenant", "config__tenant", "target__document", "base__document", "requested_by", "undoes")
+        .defer("target__document__body", "base__document__body")
+        .first()
+    )
+
+
+def answer(request: HttpRequest, rollback: Rollback) -> HttpResponse:
+    """Show the page, or do what one of its buttons says and show what came of it."""
+    if request.method == "POST":
+        return _do(request, rollback)
+    return _page(request, rollback)
+
+
+def status(request: HttpRequest, rollback: Rollback) -> JsonResponse:
+    """Give where the rollback stands, for the script that watches it, with the list of the run as the page shows it."""
+    told = progress.progress_of(rollback)
+    html = render_to_string("rollbacks/progress.html", {"progress": told}, request) if told is not None else ""
+    response = JsonResponse(
+        {
+            "state": rollback.state,
+            "mark": mark_of(rollback),
+            "running": progress.is_running(rollback),
+            "sentence": told.sentence if told is not None else "",
+            "html": html,
+        }
+    )
+    response["Cache-Control"] = "no-store, private"
+    return response
+
+
+def mark_of(rollback: Rollback) -> str:
+    """Give a word that changes whenever the page has to be shown anew as a whole."""
+    decided = Approval.objects.filter(rollback=rollback).count()
+    queued = "queued" if rollback.run_requested_at is not None else "idle"
+    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}"
+
+
+def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
+    user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
+    what = request.POST.get("do", "")
+    try:
+        said = _DOINGS[what](request.POST, rollback, user) if what in _DOINGS else None
+    except (actions.NotAllowed, PermissionDenied) as error:
+        rollback.refresh_from_db()
+        return _page(request, rollback, problem=str(error), typed=request.POST, status=409)
+    if said is None:
+        return _page(request, rollback, problem="The form asked for nothing that this page knows.", status=400)
+    messages.success(request, said)
+    return HttpResponseRedirect(reverse("admin:rollbacks_rollback_change", args=(rollback.pk,)))
+
+
+def _decision(typed: QueryDict) -> dict[str, Any]:
+    form = DecisionForm(typed)
+    if not form.is_valid():
+        problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        raise actions.NotAllowed(f"{problem} Nothing was changed.")
+    return form.cleaned_data
+
+
+def _approve(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    told = _decision(typed)
+    if _decided_already(rollback, user, Approval.Decision.APPROVED):
+        return "You have already approved this request."
+    decided = actions.approve_rollback(
+        rollback, acting_user=user, plan_digest=told["plan_digest"], comment=told["comment"]
+    )
+    if decided.state != State.APPROVED:
+        missing = decided.approvals_needed - decided.approvals.filter(decision=Approval.Decision.APPROVED).count()
+        return f"You approved this plan. {missing} more approval{'' if missing == 1 else 's'} needed; nothing was sent."
+    if not told["run"]:
+        return "You approved this plan. Nothing was sent; it can be run until it expires."
+    actions.run_rollback(decided, acting_user=user)
+    return "You approved this plan, and it was handed to the workers."
+
+
+def _reject(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    told = _decision(typed)
+    if not _decided_already(rollback, user, Approval.Decision.REJECTED):
+        actions.reject_rollback(rollback, acting_user=user, plan_digest=told["plan_digest"], comment=told["comment"])
+    return "You rejected this plan. Nothing was sent."
+
+
+def _cancel(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    if rollback.state != State.CANCELLED:
+        actions.cancel_rollback(rollback, acting_user=user)
+    return "The request was cancelled. Nothing was sent."
+
+
+def _run(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    if rollback.state == State.APPROVED and rollback.run_requested_at is None:
+        actions.run_rollback(rollback, acting_user=user)
+        return "The rollback was handed to the workers."
+    if progress.is_running(rollback):
+        return "The rollback is running already; it was not started twice."
+    if rollback.state not in PENDING:
+        return "The rollback has already come to its end; it was not started again."
+    actions.run_rollback(rollback, acting_user=user)
+    return "The rollback was handed to the workers."
+
+
+def _close(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    actions.close_presumed(rollback, acting_user=user, reason=typed.get("comment", ""))
+    return "The attempt was closed as presumed not applied, on your word. The console stops reading."
+
+
+_DOINGS: Final = {"approve": _approve, "reject": _reject, "cancel": _cancel, "run": _run, "close": _close}
+
+
+def _decided_already(rollback: Rollback, user: "User", decision: Approval.Decision) -> bool:
+    return Approval.objects.filter(rollback=rollback, approver=user, decision=decision).exists()
+
+
+def _page(
+    request: HttpRequest, rollback: Rollback, *, problem: str = "", typed: Any = None, status: int = 200
+) -> HttpResponse:
+    user: User = request.user  # type: ignore[assignment]  # as above
+    attempt = Attempt.objects.filter(rollback=rollback).select_related("read_back__document").first()
+    allowed = allowed_for(user, rollback, attempt)
+    running = progress.is_running(rollback)
+    approvals = list(rollback.approvals.select_related("approver"))
+    difference, difference_problem = _frozen_difference(rollback)
+    waits_for = [showing.name_of(one) for one in waiting.approvers_for(rollback)]
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": f"Roll back {rollback.config}",
+        "rollback": rollback,
+        "config": rollback.config,
+        "attempt": attempt,
+        "sends": list(attempt.sends.all()) if attempt is not None else [],
+        "steps": _steps(rollback),
+        "banner": banner_of(rollback, attempt),
+        "progress": progress.progress_of(rollback),
+        "running": running,
+        "watching": running or (rollback.state in PENDING and not allowed.decide),
+        "mark": mark_of(rollback),
+        "allowed": allowed,
+        "problem": problem,
+        "typed": typed or {},
+        "approvals": approvals,
+        "given": sum(one.decision == Approval.Decision.APPROVED for one in approvals),
+        "waits_for": showing.names_in_words(waits_for),
+        "rows": difference,
+        "now_head": f"{'Now' if rollback.state in {*PENDING, State.APPLYING} else 'Before'} (v{rollback.base.version})",
+        "after_head": f"After (v{rollback.target.version})",
+        "difference_problem": difference_problem,
+        "requester": showing.requester_of(rollback),
+        "level": showing.LEVELS[rollback.guard_level],
+        "evidence": evidence_of(rollback, attempt),
+        "approved_by": showing.names_in_words(
+            [showing.name_of(one.approver) for one in approvals if one.decision == Approval.Decision.APPROVED],
+            word="and",
+        ),
+        "entries": list(AuditEntry.objects.filter(rollback=rollback).defer("payload").order_by("seq")[:SHOWN_ENTRIES]),
+        "undone_by": list(rollback.undone_by.select_related("base", "target").defer("body")),
+    }
+    response = TemplateResponse(request, "rollbacks/rollback.html", context)
+    response.status_code = status
+    return response
+
+
+def allowed_for(user: "User", rollback: Rollback, attempt: Attempt | None) -> Allowed:
+    """Say what this person may do with this rollback now."""
+    roles = access.roles_in(user, rollback.tenant)
+    acts = bool(roles & {Role.OPERATOR, Role.APPROVER})
+    pending = rollback.state in PENDING
+    waits = rollback.state == State.AWAITING_APPROVAL
+    queued = rollback.run_requested_at is not None
+    ended = rollback.state in {State.CONFLICT, State.REFUSED, State.EXPIRED, State.CANCELLED, State.FAILED}
+    not_decide = _why_not_decide(user, rollback, roles) if waits else ""
+    return Allowed(
+        decide=waits and not not_decide,
+        not_decide=not_decide,
+        run=rollback.state == State.APPROVED and not queued and acts,
+        cancel=pending and acts,
+        close=rollback.state == State.UNKNOWN
+        and attempt is not None
+        and attempt.state == Attempt.State.OPEN
+        and Role.APPROVER in roles,
+        undo=rollback.state == State.APPLIED and Role.OPERATOR in roles,
+        plan_again=ended and Role.OPERATOR in roles,
+    )
+
+
+def _why_not_decide(user: "User", rollback: Rollback, roles: frozenset[Role]) -> str:
+    if rollback.requested_by_id == user.pk:
+        return "You asked for this rollback, so somebody else must decide on it."
+    if Role.APPROVER not in roles:
+        return "You may look at this request; deciding on it needs the role approver in this tenant."
+    if rollback.approvals.filter(approver=user).exists():
+        return "You have decided on this request; each person's word counts once."
+    if rollback.expires_at <= timezone.now():
+        return "This request has expired, so nobody can decide on it any more."
+    return ""
+
+
+def _steps(rollback: Rollback) -> list[showing.Step]:
+    match rollback.state:
+        case State.AWAITING_APPROVAL:
+            return showing.steps(4)
+        case State.APPROVED | State.APPLYING:
+            return showing.steps(5)
+        case State.CANCELLED | State.EXPIRED:
+            approved = rollback.approvals.filter(decision=Approval.Decision.APPROVED).count()
+            stopped_at = 5 if approved >= rollback.approvals_needed else 4
+            return showing.steps(stopped_at, failed=True)
+        case State.APPLIED:
+            return showing.steps(6, finished=True)
+        case State.UNKNOWN:
+            return showing.steps(6)
+        case _:
+            return showing.steps(6, failed=True)
+
+
+def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C901 - one branch for each state
+    """Say where a rollback stands, so that somebody who is tired needs to read no further."""
+    version = f"v{rollback.target.version}"
+    told = rollback.explanation
+    after = attempt.read_back if attempt is not None else None
+    match rollback.state:
+        case State.AWAITING_APPROVAL:
+            return Banner("info", "clock", "Waiting for approval. Nothing has been sent.", "")
+        case State.APPROVED if rollback.run_requested_at is not None:
+            return Banner(
+                "info", "refresh", f"Going back to {version}", "Handed to the workers; live is looked at first."
+            )
+        case State.APPROVED if told:
+            return Banner("warn", "alert", "The run was refused. Nothing was sent.", told)
+        case State.APPROVED:
+            return Banner("info", "check", "Approved. Nothing has been sent yet.", "It is sent when somebody runs it.")
+        case State.APPLYING:
+            return Banner("info", "refresh", f"Going back to {version}", "This page follows by itself.")
+        case State.APPLIED if rollback.verdict == "verified":
+            bears = f" as v{after.version}" if after is not None else ""
+            return Banner("ok", "check", f"Verified: the content of {version} is live{bears}.", told)
+        case State.APPLIED if rollback.verdict == "reached":
+            return Banner(
+                "info", "check", f"Reached: live has the content of {version}; who wrote it is not proven.", told
+            )
+        case State.APPLIED:
+            return Banner(
+                "warn", "alert", "Overwritten: the write landed, and somebody changed the object since.", told
+            )
+        case State.CONFLICT:
+            return Banner("warn", "alert", "Conflict: live had moved. Nothing of this rollback landed.", told)
+        case State.REFUSED if attempt is not None and attempt.evidence.get("presumed"):
+            return Banner("warn", "user", "Closed by a person: presumed not applied.", told)
+        case State.REFUSED:
+            return Banner("warn", "cross", "Refused: nothing was changed.", told)
+        case State.FAILED:
+            return Banner("danger", "alert", "Alarm: the platform stored something else than was sent.", told)
+        case State.UNKNOWN if attempt is not None and attempt.state == Attempt.State.OPEN:
+            return Banner("warn", "clock", "The outcome is still open. The console keeps reading.", told)
+        case State.UNKNOWN:
+            return Banner("danger", "alert", "Unknown: nobody can say whether the write landed.", told)
+        case State.CANCELLED:
+            return Banner("plain", "cross", "Cancelled. Nothing was sent.", told)
+        case _:
+            return Banner("warn", "clock", "Expired. Nothing was sent.", told)
+
+
+def evidence_of(rollback: Rollback, attempt: Attempt | None) -> list[tuple[str, str]]:
+    """Give what a verdict rests on, in words."""
+    if attempt is None or attempt.state != Attempt.State.CLOSED:
+        return []
+    found: dict[str, Any] = attempt.evidence
+    facts = []
+    if found.get("nothing_sent"):
+        facts.append(("Sent", "nothing: live was not the base any more before the first send"))
+    if found.get("confirmed_by") == "answer":
+        facts.append(
+            ("Answer", f"a success that carries the expected version {rollback.expected_version or ''}".strip())
+        )
+    if "author_is_us" in found:
+        ours = bool(found["author_is_us"])
+        facts.append(
+            ("Author", "the platform names our OAuth client" if ours else "the platform names another author than us")
+        )
+    if found.get("overwritten_by"):
+        facts.append(("Overwritten by", f"v{found['overwritten_by']}"))
+    if found.get("vanished"):
+        facts.append(("Object", "the platform says that it does not exist any more"))
+    if found.get("alarm"):
+        facts.append(("Alarm", str(found["alarm"]).replace("_", " ")))
+    if found.get("because"):
+        facts.append(("Because", str(found["because"])))
+    if attempt.race_window_ms is not None:
+        facts.append(("Race window", f"{attempt.race_window_ms} ms between comparing live and sending"))
+    return facts
+
+
+def _frozen_difference(rollback: Rollback) -> tuple[list[showing.ChangeRow], str]:
+    try:
+        rtype = catalogue.get(rollback.config.resource_type)
+        difference = surveys.difference_made(rtype, archive.value_of(rollback.base), bytes(rollback.body))
+    except (archive.UnusableContent, catalogue.UnknownType) as error:
+        return [], f"The difference cannot be shown. {error}"
+    return showing.change_rows(difference.changes), ""

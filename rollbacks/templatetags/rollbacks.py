@@ -1,0 +1,73 @@
+"""Tags by which any page says something about rollbacks: those of a configuration, and which versions are ours."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import template
+
+from rollbacks import progress, showing
+from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.states import PENDING, RUNNING
+from tenants.models import TrackedConfig
+
+register = template.Library()
+
+RECENT: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfConfig:
+    """The rollbacks of one configuration."""
+
+    open: tuple[Rollback, ...]
+    recent: tuple[Rollback, ...]
+
+
+@register.simple_tag
+def rollbacks_of(config: TrackedConfig) -> OfConfig:
+    """Give a configuration's rollbacks: `open` ones, and the `recent` ones that have ended; newest first.
+
+    The page decides who may see the configuration; this adds nothing to that.
+    """
+    rows = Rollback.objects.filter(config=config).select_related("target", "base", "requested_by").defer("body")
+    still = [state.value for state in (*PENDING, *RUNNING)]
+    return OfConfig(open=tuple(rows.filter(state__in=still)), recent=tuple(rows.exclude(state__in=still)[:RECENT]))
+
+
+@register.inclusion_tag("rollbacks/of_config.html")
+def config_rollbacks(config: TrackedConfig) -> dict[str, Any]:
+    """Give a card with the open and the recent rollbacks of a configuration; nothing where there is none."""
+    return {"config": config, "rollbacks": rollbacks_of(config)}
+
+
+@register.simple_tag
+def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
+    """Give the versions of a configuration that a rollback of this console wrote: snapshot id to rollback.
+
+    Only where the verdict says so: a version that was merely read back after a conflict is somebody else's.
+    """
+    attempts = (
+        Attempt.objects.filter(config=config, verdict__in=("verified", "divergent", "overwritten"))
+        .exclude(read_back=None)
+        .select_related("rollback__target")
+        .defer("rollback__body")
+    )
+    return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
+
+
+@register.filter
+def of_snapshot(ours: dict[int, Rollback], snapshot_id: int) -> Rollback | None:
+    """Give the rollback that wrote a snapshot, from what `our_writes` gave; None where it is not ours."""
+    return ours.get(snapshot_id)
+
+
+@register.filter
+def action_words(action: str) -> str:
+    """Say an entry's action as people do; an unknown one as it is."""
+    return showing.action_words(action)
+
+
+@register.filter
+def outcome_words(send: Send) -> str:
+    """Say how one send was answered."""
+    return progress.outcome_words(send)
