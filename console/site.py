@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
-from console.overview import overview
+from console.overview import overview, waiting_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Item:
     url: str
     current: bool
     count: int = 0
+    """How many things wait there for this user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,8 @@ class ConsoleAdminSite(admin.AdminSite):
         except NoReverseMatch:
             return None
         current = request.path == url if not entrance.model else request.path.startswith(url)
-        return Item(label=entrance.label, icon=entrance.icon, url=url, current=current)
+        count = waiting_for(request.user).count() if entrance.model == "rollbacks.rollback" else 0
+        return Item(label=entrance.label, icon=entrance.icon, url=url, current=current, count=count)
 
     def _may_open(self, model: str, request: HttpRequest) -> bool:
         for registered, model_admin in self._registry.items():
