@@ -79,7 +79,7 @@ def request_rollback(
     PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
-    reason = _checked_reason(reason)
+    reason = check_reason(reason)
     survey = surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
@@ -226,7 +226,7 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
     The last resort of PROTOCOL.md ("a person closes it"): only for an outcome that is unknown after the horizon.
     """
     _require(acting_user, rollback.config, Role.APPROVER)
-    reason = _checked_reason(reason)
+    reason = check_reason(reason)
     attempt = Attempt.objects.filter(rollback=rollback, state=Attempt.State.OPEN).first()
     if attempt is None or rollback.state != State.UNKNOWN:
         raise NotAllowed(
@@ -249,7 +249,8 @@ def pending_of(config: TrackedConfig) -> list[Rollback]:
     return list(Rollback.objects.filter(config=config, state__in=list(PENDING)).select_related("target"))
 
 
-def _checked_reason(reason: str) -> str:
+def check_reason(reason: str) -> str:
+    """Give a reason without the space around it; raises NotAllowed for one that says nothing."""
     reason = reason.strip()
     if len(reason) < SHORTEST_REASON:
         raise NotAllowed(

@@ -86,6 +86,8 @@ def apply(
         return _load(rollback_id)
     if rollback.state != State.APPROVED:
         return rollback
+    if rollback.expires_at <= timezone.now():
+        return _expire(rollback)
     actor = rollback.run_requester or audit.CONSOLE
     try:
         platform = platform or connections.connect(rollback.tenant)
@@ -114,6 +116,16 @@ def apply(
         return _load(rollback_id)
     drive(attempt.pk, platform=platform, pace=pace, sleep=sleep)
     return _load(rollback_id)
+
+
+def _expire(rollback: Rollback) -> Rollback:
+    """End a request whose time is over, as the schedule would a little later."""
+    try:
+        transitions.expire(rollback)
+    except IllegalMove:
+        # Somebody else has cancelled or ended it; the row says what.
+        log.info("rollback.moved_before_it_expired", rollback=str(rollback.pk))
+    return _load(rollback.pk)
 
 
 def drive(

@@ -30,6 +30,10 @@ COLUMNS = (
 )
 
 
+_RUNS_AS_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""First letters, full-width ones included, that make a spreadsheet run a cell (OWASP, "CSV Injection")."""
+
+
 def export(
     tenant: Tenant, target: Path, *, form: str, since: datetime | None, until: datetime | None, actor: str
 ) -> int:
@@ -61,7 +65,8 @@ def export(
                         "until": None if until is None else audit.timestamp(until),
                     },
                 )
-            Path(file.name).replace(target)
+                # Before the commit: without the file there is no entry, and what fails here takes the entry with it.
+                Path(file.name).replace(target)
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
@@ -94,5 +99,5 @@ def _columns(entry: AuditEntry) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula (OWASP, "CSV Injection")."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    """Keep a spreadsheet from running a cell as a formula."""
+    return f"'{text}" if text[:1] in _RUNS_AS_FORMULA else text

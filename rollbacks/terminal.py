@@ -1,5 +1,6 @@
 """What the rollback commands share: the JSON document of CONTRACT.md, the exit codes, and the words for people."""
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from django.db.models import QuerySet
 
     from rollbacks.guards import Check
     from rollbacks.surveys import Survey
@@ -59,11 +62,17 @@ def find_rollback(word: str) -> Rollback:
         pass
     except Rollback.DoesNotExist:
         raise WrongUse(f"There is no rollback {word}. Nothing was done.") from None
-    found = [one for one in rollbacks if str(one.pk).startswith(word.lower())] if len(word) >= 6 else []
+    digits = word.replace("-", "").lower()
+    found = list(_between(rollbacks, digits)[:2]) if re.fullmatch("[0-9a-f]{6,31}", digits) else []
     if len(found) != 1:
         problem = "fits several rollbacks" if found else "is no rollback's id"
         raise WrongUse(f"{word!r} {problem}. Give the id that `rollback` printed. Nothing was done.")
     return found[0]
+
+
+def _between(rollbacks: "QuerySet[Rollback]", digits: str) -> "QuerySet[Rollback]":
+    """Give the rollbacks whose ids begin with these digits, by the index of the primary key."""
+    return rollbacks.filter(pk__gte=UUID(digits.ljust(32, "0")), pk__lte=UUID(digits.ljust(32, "f")))
 
 
 def describe(rollback: Rollback) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`audit verify [SLUG]` and `audit export SLUG --output FILE`."""
 
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,14 @@ class Command(TerminalCommand):
         export.add_argument("--since", type=moment, metavar="T")
         export.add_argument("--until", type=moment, metavar="T")
         for way in (verify, export):
-            way.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document on stdout")
+            # Without a default of its own, so that `audit --json verify` stays what it says.
+            way.add_argument(
+                "--json",
+                action="store_true",
+                dest="as_json",
+                default=SUPPRESS,
+                help="print one JSON document on stdout",
+            )
 
     def run(self, **options: Any) -> ExitCode:
         return self._verify(options["slug"]) if options["way"] == "verify" else self._export(options)

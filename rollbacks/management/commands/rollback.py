@@ -41,6 +41,10 @@ class Command(RollbackCommand):
         if not options["reason"].strip():
             raise WrongUse("A rollback needs --reason TEXT, for whoever reads the record tomorrow. Nothing was sent.")
         try:
+            actions.check_reason(options["reason"])
+        except actions.NotAllowed as error:
+            raise WrongUse(str(error)) from error
+        try:
             rollback = actions.request_rollback(
                 config,
                 target,

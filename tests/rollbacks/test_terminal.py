@@ -1,0 +1,428 @@
+"""The rollback commands: every exit code and every JSON shape of CONTRACT.md, and what reached the platform."""
+
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from rollbacks import applying, transitions
+from rollbacks.models import Attempt, AuditEntry, Rollback
+from tenants import archive
+from tenants.access import Role
+from tenants.documents import extract, replace
+from tenants.models import Tenant
+from tests import world as making
+from tests.rollbacks.conftest import QUICK, REASON, Desk
+from tests.tenants.running import Ran, run, run_process
+from tests.world import BILLING_PATH
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONFIG = ("northwind", "agentassist.config:cfg-1")
+CONFIDENCE = "/content/suggestions/minConfidence"
+
+IMPATIENT = applying.Pace(patience=0.3, first_wait=0.02, longest_wait=0.1, horizon=0.1)
+
+Json: TypeAlias = dict[str, Any]
+
+TEXT_OR_NOT = (str, type(None))
+STATE = {"version": int, "etag": TEXT_OR_NOT, "digest": str}
+DOCUMENT: Json = {
+    "id": str,
+    "state": str,
+    "verdict": TEXT_OR_NOT,
+    "guard": str,
+    "base": STATE,
+    "target": {"version": int, "digest": str},
+    "sent_version": int,
+    "live": STATE,
+    "plan_digest": str,
+    "refusals": [{"guard": str, "message": str}],
+    "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
+    "attempts": [
+        {
+            "if_match": TEXT_OR_NOT,
+            "sends": [{"status": (int, type(None)), "code": TEXT_OR_NOT, "correlation_id": TEXT_OR_NOT}],
+            "verdict": TEXT_OR_NOT,
+            "evidence": dict,
+        }
+    ],
+    "requested_by": str,
+    "approved_by": [str],
+}
+PLAN = DOCUMENT | {"id": type(None)}
+
+
+def check_shape(value: Any, shape: Any, *, at: str = "") -> None:
+    """Fail unless a value has exactly the keys and types of a shape; `before`, `after`, `from` where they can be."""
+    if isinstance(shape, dict):
+        assert isinstance(value, dict), f"{at}: {value!r}"
+        optional = {"before", "after", "from"} & shape.keys()
+        assert shape.keys() - optional <= value.keys() <= shape.keys(), f"{at}: {sorted(value)}"
+        for key, one in value.items():
+            check_shape(one, shape[key], at=f"{at}/{key}")
+    elif isinstance(shape, list):
+        assert isinstance(value, list), f"{at}: {value!r}"
+        for number, one in enumerate(value):
+            check_shape(one, shape[0], at=f"{at}/{number}")
+    else:
+        assert isinstance(value, shape), f"{at}: {value!r}"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands of this process wait shortly; nothing else is different."""
+    set_pace(monkeypatch, QUICK)
+
+
+def set_pace(monkeypatch: pytest.MonkeyPatch, pace: applying.Pace) -> None:
+    for function in (applying.apply, applying.recover):
+        monkeypatch.setattr(function, "__kwdefaults__", {**(function.__kwdefaults__ or {}), "pace": pace})
+
+
+@pytest.fixture
+def alone(desk: Desk) -> Desk:
+    """Give the desk of a bank that needs no approval."""
+    Tenant.objects.filter(pk=desk.world.northwind.pk).update(approvals_needed=0)
+    return desk
+
+
+def go_back(desk: Desk, *more: str, reason: str = REASON) -> Ran:
+    """Run `rollback --json` to last night's good version."""
+    return run("rollback", *CONFIG, "--to", str(desk.good_version), "--reason", reason, "--json", *more)
+
+
+def entries_of(desk: Desk) -> list[tuple[str, str]]:
+    """Give action and outcome of every entry about the object, oldest first."""
+    found = AuditEntry.objects.filter(config=desk.world.config).order_by("seq")
+    return list(found.values_list("action", "outcome"))
+
+
+# rollback
+
+
+def test_a_rollback_that_needs_no_approval_is_carried_out_in_this_process(alone: Desk, database_url: str) -> None:
+    base, good = alone.world.live_version, alone.good_version
+    words = ("rollback", *CONFIG, "--to", str(good), "--reason", REASON, "--ticket", "INC-4711", "--json")
+
+    ran = run_process(*words, database_url=database_url)
+
+    assert ran.code == 0, ran.err
+    shown = ran.document
+    check_shape(shown, DOCUMENT)
+    assert (shown["state"], shown["verdict"], shown["guard"]) == ("applied", "verified", "A")
+    assert (shown["base"]["version"], shown["target"]["version"], shown["sent_version"]) == (base, good, base + 1)
+    assert shown["live"]["version"] == base + 1
+    assert shown["live"]["digest"] == shown["target"]["digest"]
+    assert shown["attempts"][0]["if_match"] == shown["base"]["etag"]
+    assert [send["status"] for send in shown["attempts"][0]["sends"]] == [200]
+    assert CONFIDENCE in {change["path"] for change in shown["changes"]}
+    assert (shown["refusals"], shown["approved_by"]) == ([], [])
+    assert shown["requested_by"].startswith("terminal (")
+    assert len(alone.writes()) == 1
+    assert Rollback.objects.get().ticket == "INC-4711"
+
+
+def test_a_rollback_that_needs_a_colleague_waits_and_says_what_to_run_next(desk: Desk) -> None:
+    ran = go_back(desk, "--as", "alice")
+    assert ran.code == 0
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], ran.document["verdict"]) == ("awaiting_approval", None)
+    assert (ran.document["requested_by"], ran.document["attempts"]) == ("alice", [])
+    assert desk.writes() == []
+    spoken = run("rollback", *CONFIG, "--to", str(desk.good_version), "--reason", REASON)
+    rollback = Rollback.objects.latest("requested_at")
+    assert spoken.code == 0
+    assert f"Waits for 1 approval(s): manage.py approve {rollback.pk} --as USER" in spoken.out
+
+
+def test_a_dry_run_shows_the_plan_and_stores_and_sends_nothing(desk: Desk) -> None:
+    before = entries_of(desk)
+    ran = run("rollback", *CONFIG, "--to", str(desk.good_version), "--dry-run", "--json")
+    assert ran.code == 0
+    check_shape(ran.document, PLAN)
+    assert (ran.document["state"], ran.document["refusals"]) == ("planned", [])
+    assert len(ran.document["changes"]) >= 6
+    spoken = run("rollback", *CONFIG, "--to", str(desk.good_version), "--dry-run")
+    assert spoken.code == 0
+    assert "[..] Enough people have approved: 0 of 1 given" in spoken.out
+    assert "[ok] There is something to change" in spoken.out
+    assert "Nothing was sent." in spoken.out
+    assert not Rollback.objects.exists()
+    assert entries_of(desk) == before
+    assert desk.writes() == []
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_what_guards_refuse_has_the_shape_of_a_plan_and_exit_code_3(desk: Desk, more: tuple[str, ...]) -> None:
+    Tenant.objects.update(frozen=True, frozen_reason="year-end close")
+    desk.take_away("agentassist:config:write")
+    ran = go_back(desk, *more)
+    assert ran.code == 3
+    check_shape(ran.document, PLAN)
+    assert ran.document["state"] == "refused"
+    assert {one["guard"] for one in ran.document["refusals"]} == {"tenant", "permissions"}
+    assert ("rollback.refused", "refused") in entries_of(desk) or more
+    assert not Rollback.objects.exists()
+    assert desk.writes() == []
+
+
+def test_a_rollback_to_what_is_live_is_refused_as_a_plan_without_changes(desk: Desk) -> None:
+    ran = run("rollback", *CONFIG, "--to", str(desk.world.live_version), "--reason", REASON, "--json")
+    assert ran.code == 3
+    check_shape(ran.document, PLAN)
+    assert [one["guard"] for one in ran.document["refusals"]] == ["no_op"]
+    assert ran.document["changes"] == []
+
+
+def test_a_plan_while_the_platform_is_out_of_reach_is_refused_with_what_is_known(desk: Desk) -> None:
+    good = desk.good_version
+    desk.world.practice.stop()
+    ran = run("rollback", *CONFIG, "--to", str(good), "--reason", REASON, "--json")
+    assert ran.code == 3
+    check_shape(ran.document, PLAN | dict.fromkeys(("base", "live", "sent_version", "plan_digest"), type(None)))
+    assert "live_readable" in {one["guard"] for one in ran.document["refusals"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--to", "41", "--as", "mallory", "--reason", REASON), "no active user 'mallory'"),
+        (("--to", "41", "--reason", "oops"), "at least 10 characters; this one has 4"),
+        (("--to", "41"), "needs --reason TEXT"),
+        (("--to", "9000", "--reason", REASON), "v9000"),
+        (("--to", "yesterday", "--reason", REASON), "'yesterday' is no version"),
+        (("--to", "41", "--as", "carol", "--reason", REASON), "operator"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_code_2(desk: Desk, words: tuple[str, ...], sentence: str) -> None:
+    ran = run("rollback", *CONFIG, *words, "--json")
+    assert ran.code == 2
+    assert ran.document.keys() == {"error", "exit"}
+    assert ran.document["exit"] == 2
+    assert sentence in ran.document["error"]
+    assert not Rollback.objects.exists()
+    assert desk.writes() == []
+
+
+def test_a_user_who_is_not_active_cannot_ask(desk: Desk) -> None:
+    User.objects.filter(username="alice").update(is_active=False)
+    ran = go_back(desk, "--as", "alice")
+    assert (ran.code, ran.document["error"]) == (2, "There is no active user 'alice'. Nothing was done.")
+
+
+def test_only_restores_that_value_and_leaves_every_other_byte_of_live(alone: Desk) -> None:
+    before = alone.world.platform.read(BILLING_PATH).body
+    ran = go_back(alone, "--only", CONFIDENCE)
+    assert ran.code == 0, ran.err
+    check_shape(ran.document, DOCUMENT)
+    assert [change["path"] for change in ran.document["changes"]] == [CONFIDENCE]
+    assert ran.document["verdict"] == "verified"
+    now = alone.world.platform.read(BILLING_PATH).body
+    old = extract(before, "/content")
+    new = extract(now, "/content")
+    good = archive.bytes_of(making.version(alone.world.config, alone.world.live_version - 2))
+    assert extract(old, "/suggestions/minConfidence") == b"0.25"
+    assert new == replace(old, "/suggestions/minConfidence", extract(good, CONFIDENCE)) != old
+
+
+@pytest.mark.parametrize(
+    ("pointer", "guard", "sentence"),
+    [
+        ("/content/suggestions/nowhere", "schema", "'nowhere' is not there"),
+        ("/trafficPercent", "schema", "/trafficPercent is not in a member that can be written"),
+        ("content", "schema", "content cannot be restored by itself"),
+        ("/content/language", "no_op", "already has the content"),
+    ],
+)
+def test_only_refuses_what_it_cannot_restore_alone(alone: Desk, pointer: str, guard: str, sentence: str) -> None:
+    ran = go_back(alone, "--only", pointer)
+    assert ran.code == 3
+    assert {one["guard"]: one["message"] for one in ran.document["refusals"]}.keys() == {guard}
+    assert sentence in ran.document["refusals"][0]["message"]
+    assert alone.writes() == []
+
+
+def test_a_foreign_write_in_between_is_a_conflict_with_exit_code_4(alone: Desk) -> None:
+    alone.fault("foreign_write", by="Ines Duarte")
+    ran = go_back(alone)
+    assert ran.code == 4
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], ran.document["verdict"]) == ("conflict", "conflict")
+    assert ran.document["attempts"][0]["sends"][0]["status"] == 409
+    assert ran.document["live"]["version"] == ran.document["base"]["version"] + 1
+    assert alone.writes() == []
+
+
+def test_an_outcome_that_stays_open_has_exit_code_5_and_recover_ends_it(
+    alone: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone.fault("drop_after_commit")
+    alone.world.practice.add_fault("unavailable_503", method="GET", path="/configs/cfg-1$", after=3, times=None)
+    set_pace(monkeypatch, IMPATIENT)
+    ran = go_back(alone)
+    assert ran.code == 5
+    check_shape(ran.document, DOCUMENT)
+    assert ran.document["state"] in {"applying", "unknown"}
+    still = run("recover", "--json")
+    assert (still.code, still.document["open"]) == (5, 1)
+    alone.world.practice.clear_faults()
+    ended = run("recover", "--json")
+    assert ended.code == 0
+    assert ended.document.keys() == {"driven", "open"}
+    (driven,) = ended.document["driven"]
+    check_shape(driven, DOCUMENT)
+    assert (driven["state"], driven["verdict"], ended.document["open"]) == ("applied", "verified", 0)
+    assert driven["attempts"][0]["sends"] == [{"status": None, "code": None, "correlation_id": None}]
+    assert len(alone.writes()) == 1
+
+
+def test_a_secret_that_cannot_be_opened_is_exit_code_1(desk: Desk) -> None:
+    Tenant.objects.filter(slug="northwind").update(client_secret_sealed=b"no seal at all")
+    ran = go_back(desk)
+    assert (ran.code, ran.document["exit"]) == (1, 1)
+    assert desk.writes() == []
+
+
+# approve, apply, cancel, recover
+
+
+def test_bob_approves_by_the_beginning_of_the_id_and_alice_applies_it(desk: Desk, database_url: str) -> None:
+    rollback = desk.request()
+    short = str(rollback.pk)[:8]
+    approved = run("approve", short, "--as", "bob", "--comment", "Seen with the shift lead", "--json")
+    assert approved.code == 0
+    check_shape(approved.document, DOCUMENT)
+    assert (approved.document["state"], approved.document["approved_by"]) == ("approved", ["bob"])
+    applied = run_process("apply", short.upper(), "--json", database_url=database_url)
+    assert applied.code == 0, applied.err
+    check_shape(applied.document, DOCUMENT)
+    assert (applied.document["state"], applied.document["verdict"]) == ("applied", "verified")
+    again = run("apply", short, "--json")
+    assert (again.code, again.document["verdict"]) == (0, "verified")
+    assert len(desk.writes()) == 1
+
+
+@pytest.mark.parametrize("command", [("approve", "--as", "bob"), ("apply",), ("cancel", "--as", "alice")])
+@pytest.mark.parametrize("word", ["", "ab12", "zzzzzzzz", "deadbeef", "00000000-0000-4000-8000-000000000000"])
+def test_an_id_that_names_no_rollback_is_wrong_use(db: None, command: tuple[str, ...], word: str) -> None:
+    making.make_people()
+    name, *more = command
+    ran = run(name, word, *more, "--json")
+    assert ran.code == 2
+    assert "Nothing was done." in ran.document["error"]
+
+
+def test_the_beginning_of_two_ids_is_ambiguous(desk: Desk) -> None:
+    first, second = desk.request(), desk.request(desk.good_version - 1)
+    for number, rollback in enumerate((first, second)):  # a copy each, whose ids begin alike
+        rollback.pk = UUID(f"deadbeef-0000-4000-8000-00000000000{number}")
+        rollback.save(force_insert=True)
+    ran = run("cancel", "deadbeef", "--as", "alice", "--json")
+    assert (ran.code, "fits several rollbacks" in ran.document["error"]) == (2, True)
+
+
+def test_nobody_approves_what_they_asked_for(desk: Desk) -> None:
+    making.give_roles(desk.world.alice, desk.world.northwind, Role.APPROVER)
+    rollback = desk.request()
+    ran = run("approve", str(rollback.pk), "--as", "alice", "--json")
+    assert ran.code == 3
+    assert ran.document["exit"] == 3
+    assert "somebody else must decide" in ran.document["error"]
+    assert run("approve", str(rollback.pk), "--as", "carol", "--json").code == 2
+    rollback.refresh_from_db()
+    assert rollback.state == "awaiting_approval"
+
+
+def test_apply_before_the_approval_sends_nothing(desk: Desk) -> None:
+    rollback = desk.request()
+    ran = run("apply", str(rollback.pk), "--json")
+    assert ran.code == 3
+    assert "still waits for an approval. Nothing was sent." in ran.document["error"]
+    assert desk.writes() == []
+
+
+def test_apply_after_live_has_moved_is_a_conflict_and_says_who_moved_it(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.world.practice.foreign_write(BILLING_PATH, by="Ines Duarte")
+    ran = run("apply", str(rollback.pk), "--json")
+    assert ran.code == 4
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], ran.document["attempts"]) == ("conflict", [])
+    assert "Ines Duarte" in ran.document["refusals"][0]["message"]
+    assert desk.writes() == []
+
+
+def test_apply_in_a_frozen_tenant_is_refused_and_works_once_the_freeze_is_lifted(desk: Desk) -> None:
+    rollback = desk.approved()
+    Tenant.objects.update(frozen=True)
+    ran = run("apply", str(rollback.pk), "--json")
+    assert ran.code == 3
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], [one["guard"] for one in ran.document["refusals"]]) == ("approved", ["tenant"])
+    assert desk.writes() == []
+    Tenant.objects.update(frozen=False)
+    ran = run("apply", str(rollback.pk), "--json")
+    assert (ran.code, ran.document["refusals"]) == (0, [])
+    assert len(desk.writes()) == 1
+
+
+def test_apply_of_a_request_whose_time_is_over_sends_nothing_and_is_exit_code_3(desk: Desk) -> None:
+    rollback = desk.approved()
+    Rollback.objects.filter(pk=rollback.pk).update(expires_at=timezone.now())
+    ran = run("apply", str(rollback.pk), "--json")
+    assert ran.code == 3
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], ran.document["attempts"]) == ("expired", [])
+    assert desk.writes() == []
+
+
+def test_apply_that_the_platform_refuses_for_good_is_exit_code_6(desk: Desk) -> None:
+    rollback = desk.approved()
+    lease = transitions.Lease("test", 60)
+    attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
+    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    desk.take_away("agentassist:config:write")
+    ran = run("apply", str(rollback.pk), "--json")
+    assert ran.code == 6
+    check_shape(ran.document, DOCUMENT)
+    assert (ran.document["state"], ran.document["verdict"]) == ("refused", "not_applied")
+    (send,) = ran.document["attempts"][0]["sends"]
+    assert (send["status"], send["code"]) == (403, "missing.any.permissions")
+    assert send["correlation_id"]
+    assert desk.writes() == []
+
+
+def test_cancel_takes_a_request_back_once(desk: Desk) -> None:
+    rollback = desk.approved()
+    ran = run("cancel", str(rollback.pk), "--as", "alice", "--json")
+    assert ran.code == 0
+    check_shape(ran.document, DOCUMENT)
+    assert ran.document["state"] == "cancelled"
+    again = run("cancel", str(rollback.pk), "--as", "alice", "--json")
+    assert (again.code, again.document["exit"]) == (3, 3)
+    assert "cancelled cannot become cancelled" in again.document["error"]
+    assert run("apply", str(rollback.pk), "--json").code == 3
+    assert run("cancel", str(desk.request().pk), "--as", "carol", "--json").code == 2
+    assert desk.writes() == []
+
+
+def test_recover_with_nothing_to_do_says_so(db: None) -> None:
+    ran = run("recover", "--json")
+    assert (ran.code, ran.document) == (0, {"driven": [], "open": 0})
+    assert "0 looked at, 0 still open." in run("recover").out
+
+
+def test_recover_sends_what_a_dead_worker_left_unsent(desk: Desk) -> None:
+    rollback = desk.approved()
+    lease = transitions.Lease("elsewhere:1:1", 60)
+    attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
+    held = run("recover", "--json")
+    assert (held.code, held.document) == (5, {"driven": [], "open": 1})
+    Attempt.objects.filter(pk=attempt.pk).update(driven_until=timezone.now())
+    ran = run("recover")
+    assert ran.code == 0
+    assert f"{rollback.pk} agentassist.config:cfg-1: applied, verified" in ran.out
+    assert len(desk.writes()) == 1
