@@ -29,6 +29,7 @@ from tenants.documents import InvalidDocument, Value
 from tenants.models import Snapshot
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, error_body
 from tenants.resource_types import Refusal, ResourceType, catalogue, classify, projection
+from tenants.sealing import CannotUnseal
 
 log = structlog.get_logger(__name__)
 
@@ -98,8 +99,8 @@ def apply(
             planned=rollback,
             only=rollback.only,
         )
-    except RemoteError as error:
-        check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, error.sentence)
+    except (RemoteError, CannotUnseal) as error:
+        check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, str(error))
         return transitions.refuse_run(rollback, [check], actor=actor)
     checks = [*survey.checks, _plan_still_holds(rollback, survey)]
     if any(check.refuses for check in checks):
@@ -141,7 +142,10 @@ def drive(
 
 
 def recover(*, pace: Pace = PACE, sleep: Sleep = time.sleep, everything: bool = False) -> list[Attempt]:
-    """Drive every open attempt that is due and that nobody drives; with `everything`, also those due later."""
+    """Drive every open attempt that is due and that nobody drives; with `everything`, also those due later.
+
+    Gives those that could be driven; one that could not is in the log, stays open and is tried again.
+    """
     now = timezone.now()
     opened = Attempt.objects.filter(state=Attempt.State.OPEN).order_by("opened_at")
     if not everything:
@@ -152,8 +156,17 @@ def recover(*, pace: Pace = PACE, sleep: Sleep = time.sleep, everything: bool = 
             if not _is_dead(attempt.driver):
                 continue
             transitions.end_lease_of(attempt, driver=attempt.driver)
-        free.append(attempt.pk)
-    return [drive(pk, pace=pace, sleep=sleep) for pk in free]
+        free.append(attempt)
+    driven = []
+    for attempt in free:
+        try:
+            driven.append(drive(attempt.pk, pace=pace, sleep=sleep))
+        except Exception:
+            # One attempt that cannot be driven (a secret that no key opens) must not keep the others from their end.
+            log.exception("attempt.not_driven", attempt=str(attempt.pk))
+            later = timezone.now() + timedelta(seconds=pace.longest_wait)
+            transitions.postpone_attempt(attempt, driver=driver_name(), look_again_at=later)
+    return driven
 
 
 def _is_dead(driver: str) -> bool:

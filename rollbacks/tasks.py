@@ -40,7 +40,11 @@ def sweep_attempts() -> None:
     applying.recover(pace=SWEEPING)
     queued = Rollback.objects.filter(state=State.APPROVED, run_requested_at__isnull=False)
     for rollback_id in queued.order_by("run_requested_at").values_list("pk", flat=True):
-        applying.apply(rollback_id, pace=SWEEPING)
+        try:
+            applying.apply(rollback_id, pace=SWEEPING)
+        except Exception:
+            # One that cannot be carried out must not keep the others from being so; it stays queued.
+            log.exception("rollback.not_carried_out", rollback=str(rollback_id))
 
 
 @shared_task(ignore_result=True)

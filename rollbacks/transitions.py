@@ -331,6 +331,13 @@ def release_attempt(attempt: Attempt, *, lease: Lease, look_again_at: datetime) 
     )
 
 
+def postpone_attempt(attempt: Attempt, *, driver: str, look_again_at: datetime) -> None:
+    """Say when to look again at an attempt that this driver could not drive; does nothing when another drives it."""
+    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver__in=["", driver]).update(
+        driver="", driven_until=None, look_again_at=look_again_at
+    )
+
+
 def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None) -> Send:
     """Make durable that the bytes may leave now; raise LeaseLost when they may not."""
     with transaction.atomic():
