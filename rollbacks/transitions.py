@@ -1,6 +1,8 @@
 """The one place where the state of a rollback changes; every change in one transaction with its entry in the trail.
 
-Locks are always taken in the order config, rollback, attempt, head of the trail. A move is a conditional UPDATE that
+Locks are always taken in the order config, rollback, attempt, head of the trail, and without the key (FOR NO KEY
+UPDATE): PostgreSQL checks an entry's references to config and rollback only at its COMMIT, when its writer holds the
+head already, and a stronger lock on those rows would close the ring. A move is a conditional UPDATE that
 repeats what was read, so whoever comes second changes nothing and is told so.
 """
 
@@ -102,7 +104,11 @@ def decide(
 ) -> Rollback:
     """Record one person's word; the last approval needed moves the rollback, a rejection cancels it."""
     with transaction.atomic():
-        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        locked = (
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant", "config")
+            .get(pk=rollback.pk)
+        )
         approved = decision == Approval.Decision.APPROVED
         check_move(State(locked.state), State.APPROVED if approved else State.CANCELLED)
         Approval.objects.create(
@@ -168,7 +174,11 @@ def expire(rollback: Rollback) -> Rollback:
 
 def _end_unsent(rollback: Rollback, after: State, *, actor: str, action: str, explanation: str) -> Rollback:
     with transaction.atomic():
-        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        locked = (
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant", "config")
+            .get(pk=rollback.pk)
+        )
         _move(locked, after, explanation=explanation, run_requested_at=None)
         audit.append(action, tenant=locked.tenant, actor=actor, config=locked.config, rollback=locked)
     return locked
@@ -177,7 +187,11 @@ def _end_unsent(rollback: Rollback, after: State, *, actor: str, action: str, ex
 def request_run(rollback: Rollback, *, actor: str) -> Rollback:
     """Queue an approved rollback; the row is the queue."""
     with transaction.atomic():
-        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        locked = (
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant", "config")
+            .get(pk=rollback.pk)
+        )
         check_move(State(locked.state), State.APPLYING)
         if locked.run_requested_at is None:
             locked.run_requested_at = timezone.now()
@@ -206,7 +220,11 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     explanation = " ".join(check.message for check in refusing)
     moved = any(check.guard == "live_unchanged" for check in refusing)
     with transaction.atomic():
-        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        locked = (
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant", "config")
+            .get(pk=rollback.pk)
+        )
         if locked.state != State.APPROVED:
             return locked
         fields: dict[str, object] = {
@@ -246,8 +264,12 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
     with nothing changed, when a guard refuses; IllegalMove when the rollback is no longer approved.
     """
     with transaction.atomic():
-        config = TrackedConfig.objects.select_for_update().get(pk=rollback.config_id)
-        locked = Rollback.objects.select_for_update(of=("self",)).select_related("tenant", "config").get(pk=rollback.pk)
+        config = TrackedConfig.objects.select_for_update(no_key=True).get(pk=rollback.config_id)
+        locked = (
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant", "config")
+            .get(pk=rollback.pk)
+        )
         check_move(State(locked.state), State.APPLYING)
         now = timezone.now()
         if locked.expires_at <= now:
@@ -382,7 +404,7 @@ def mark_overdue(attempt: Attempt, *, verdict: Verdict | None, why: str) -> None
     """Show that the outcome is still open after the horizon; the attempt stays open and is looked at again."""
     with transaction.atomic():
         rollback = (
-            Rollback.objects.select_for_update(of=("self",))
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
             .select_related("tenant", "config")
             .get(pk=attempt.rollback_id)
         )
@@ -412,9 +434,9 @@ def close_attempt(
 ) -> bool:
     """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt."""
     with transaction.atomic():
-        TrackedConfig.objects.select_for_update().get(pk=attempt.config_id)
+        TrackedConfig.objects.select_for_update(no_key=True).get(pk=attempt.config_id)
         rollback = (
-            Rollback.objects.select_for_update(of=("self",))
+            Rollback.objects.select_for_update(of=("self",), no_key=True)
             .select_related("tenant", "config")
             .get(pk=attempt.rollback_id)
         )

@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from rollbacks import actions, applying, tasks, transitions
 from rollbacks.models import Attempt, Rollback
-from tenants import connections
 from tenants.access import Role
 from tenants.models import Tenant
 from tests.rollbacks.conftest import QUICK, REASON, Desk
