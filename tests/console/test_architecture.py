@@ -48,6 +48,7 @@ def test_a_module_without_a_place_fails(copy: Path, app: str) -> None:
             "from django.db import models",
             "Decisions are pure: no database, no HTTP, no queue BROKEN",
         ),
+        ("rollbacks/actions.py", "from tenants import admin", "Nobody imports an admin BROKEN"),
         ("rollbacks/models.py", "import requests", "Only tenants.remote speaks HTTP BROKEN"),
         (
             "console/practice/assist.py",
