@@ -24,6 +24,7 @@ from tenants import access, archive
 from tenants.access import Role
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import RemoteError
+from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,8 @@ class Asked:
     undoes: Rollback | None
     again: Rollback | None
     """An earlier request whose reason is offered again."""
+    only: tuple[str, ...]
+    """JSON Pointers: restore just these values; empty for all of it."""
 
 
 def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
@@ -91,6 +94,7 @@ def _asked(request: HttpRequest, config_id: UUID, target_id: int) -> Asked:
         target=target,
         undoes=_earlier(request, config, "undoes"),
         again=_earlier(request, config, "again"),
+        only=tuple(pointer for pointer in request.GET.getlist("only") if pointer),
     )
 
 
@@ -128,14 +132,15 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 acting_user=user,
                 expected_plan_digest=digest or None,
                 undoes=asked.undoes,
+                only=asked.only,
             )
         except actions.RequestRefused as refused:
             return _page(request, asked, form, refusals=refused.refusals, status=409)
         except actions.NotAllowed as error:
             form.add_error(None, str(error))
             return _page(request, asked, form, status=409)
-        except RemoteError as error:
-            return _page(request, asked, form, problem=error.sentence, status=502)
+        except (RemoteError, CannotUnseal) as error:
+            return _page(request, asked, form, problem=str(error), status=502)
     if rollback.approvals_needed:
         said = "The rollback was requested. Nothing is sent before somebody else has approved exactly this plan."
     else:
@@ -185,9 +190,9 @@ def _page(
     config, target = asked.config, asked.target
     survey: Survey | None = None
     try:
-        survey = actions.plan_rollback(config, target, acting_user=user)
-    except RemoteError as error:
-        problem = problem or error.sentence
+        survey = actions.plan_rollback(config, target, acting_user=user, only=asked.only)
+    except (RemoteError, CannotUnseal) as error:
+        problem = problem or str(error)
     may_ask = access.may(user, config.tenant, Role.OPERATOR)
     refused = bool(problem) or survey is None or bool(survey.refusals)
     title = f"Undo the rollback of {config}" if asked.undoes is not None else f"Roll back {config}"
@@ -197,6 +202,7 @@ def _page(
         "config": config,
         "target": target,
         "undoes": asked.undoes,
+        "only": asked.only,
         "again": asked.again,
         "survey": survey,
         "live": survey.live if survey is not None else None,

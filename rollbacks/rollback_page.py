@@ -280,6 +280,8 @@ def _steps(rollback: Rollback) -> list[showing.Step]:
 def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C901 - one branch for each state
     """Say where a rollback stands, so that somebody who is tired needs to read no further."""
     version = f"v{rollback.target.version}"
+    content = f"the chosen values of {version}" if rollback.only else f"the content of {version}"
+    are = "are" if rollback.only else "is"
     told = rollback.explanation
     after = attempt.read_back if attempt is not None else None
     match rollback.state:
@@ -297,11 +299,9 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
             return Banner("info", "refresh", f"Going back to {version}", "This page follows by itself.")
         case State.APPLIED if rollback.verdict == "verified":
             bears = f" as v{after.version}" if after is not None else ""
-            return Banner("ok", "check", f"Verified: the content of {version} is live{bears}.", told)
+            return Banner("ok", "check", f"Verified: {content} {are} live{bears}.", told)
         case State.APPLIED if rollback.verdict == "reached":
-            return Banner(
-                "info", "check", f"Reached: live has the content of {version}; who wrote it is not proven.", told
-            )
+            return Banner("info", "check", f"Reached: live has {content}; who wrote it is not proven.", told)
         case State.APPLIED:
             return Banner(
                 "warn", "alert", "Overwritten: the write landed, and somebody changed the object since.", told

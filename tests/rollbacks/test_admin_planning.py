@@ -11,6 +11,7 @@ from django.test import Client
 from rollbacks.models import AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants.access import Role
+from tenants.models import Tenant
 from tests import world as making
 from tests.rollbacks.conftest import REASON, Desk
 from tests.rollbacks.page_reading import address_of, browser_of, field_of, plan_address, send, text_of
@@ -167,6 +168,17 @@ def test_a_platform_out_of_reach_is_said_in_a_sentence_and_nothing_is_requested(
     assert not Rollback.objects.exists()
 
 
+def test_a_secret_that_cannot_be_opened_is_said_in_a_sentence(desk: Desk, alice: Client, address: str) -> None:
+    Tenant.objects.filter(pk=desk.world.northwind.pk).update(client_secret_sealed=b"from another key")
+    page, answer = alice.get(address), ask_without_page(alice, address)
+    for shown in (page, answer):
+        assert "The plan could not be made. Nothing was sent." in text_of(shown)
+        assert "Request this rollback" not in text_of(shown)
+    assert answer.status_code == 502
+    assert REASON in text_of(answer)
+    assert not Rollback.objects.exists()
+
+
 def test_who_may_only_look_sees_the_plan_and_no_form(desk: Desk, address: str) -> None:
     carol = browser_of(desk.world.carol)
     text = text_of(carol.get(address))
@@ -202,6 +214,23 @@ def test_an_undo_is_planned_like_any_rollback_and_remembers_what_it_takes_back(d
     assert answer["Location"] == address_of(undo)
     assert (undo.undoes, undo.target) == (done, done.base)
     assert "An undo of this rollback was asked for" in text_of(alice.get(address_of(done)))
+
+
+def test_chosen_values_are_planned_shown_and_asked_for_alone(desk: Desk, alice: Client, address: str) -> None:
+    pointer = "/content/suggestions/minConfidence"
+    chosen = f"{address}?only={pointer}"
+    text = text_of(alice.get(chosen))
+    assert f"It gets the chosen values of v{desk.good_version}" in text
+    assert f"Only {pointer} ; everything else stays as it is on live." in text
+    answer = ask(alice, chosen)
+    rollback = Rollback.objects.get()
+    assert (answer["Location"], rollback.only) == (address_of(rollback), [pointer])
+    page = alice.get(address_of(rollback))
+    assert f"Only {pointer} ; everything else" in text_of(page)
+    assert page.content.decode().count('<td data-label="Kind">') == 1
+    done = desk.run(desk.approve(rollback))
+    assert "Verified: the chosen values of" in text_of(alice.get(address_of(done)))
+    assert "Nothing can be requested yet" in text_of(alice.get(f"{address}?only=/content/nothing/there"))
 
 
 @pytest.mark.parametrize("name", ["undoes", "again"])

@@ -15,7 +15,7 @@
         redirect: "manual",
         cache: "no-store",
       });
-      if (answer.type === "opaqueredirect" || answer.status === 403 || answer.status === 404) return location.reload();
+      if (answer.type === "opaqueredirect" || answer.status === 403 || answer.status === 404) return location.replace(location.pathname);
       if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
       misses = 0;
