@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import gzip
+from functools import cache
 
-from django.contrib.auth import get_user_model
 from django.test import Client
+from django.urls import reverse
 
+from tests import page_world
 from tests.bench.measuring import measure
 
 
-def carol() -> Client:
-    """Return the browser of somebody who is signed in."""
-    users = get_user_model().objects
-    user = users.filter(username="carol").first() or users.create_superuser("carol", "carol@bank.example", "bench")
-    client = Client(SERVER_NAME="127.0.0.1", headers={"accept-encoding": "gzip"})
-    client.force_login(user)
+@cache
+def world() -> page_world.PageWorld:
+    """Return the configurations of the page tests, with two hundred more beside them."""
+    made = page_world.build()
+    page_world.many(made.northwind, 200, drifted=40)
+    return made
+
+
+def alice() -> Client:
+    """Return the browser of an operator who is signed in."""
+    client = visitor()
+    client.force_login(world().people["alice"])
     return client
+
+
+def visitor() -> Client:
+    """Return the browser of somebody who is not signed in."""
+    return Client(SERVER_NAME="127.0.0.1", headers={"accept-encoding": "gzip"})
 
 
 def asked(client: object, path: str) -> str:
@@ -29,13 +42,32 @@ def asked(client: object, path: str) -> str:
     return f"{len(body) / 1024:.1f} KB sent, {len(plain) / 1024:.1f} KB of HTML"
 
 
-@measure("the overview", prepare=carol)
-def overview(client: object) -> str:
-    """Serve the first page after signing in."""
-    return asked(client, "/")
-
-
-@measure("the sign-in page", prepare=lambda: Client(SERVER_NAME="127.0.0.1"))
+@measure("the sign-in page", prepare=visitor)
 def sign_in(client: object) -> str:
     """Serve the page of somebody who is not signed in."""
-    return asked(client, "/login/")
+    return asked(client, reverse("admin:login"))
+
+
+@measure("the overview, 200 configurations", prepare=alice)
+def overview(client: object) -> str:
+    """Serve the first page after signing in."""
+    return asked(client, reverse("admin:index"))
+
+
+@measure("the list of configurations", prepare=alice)
+def configurations(client: object) -> str:
+    """Serve the first page of the list."""
+    return asked(client, reverse("admin:tenants_trackedconfig_changelist"))
+
+
+@measure("a configuration and its timeline", prepare=alice)
+def timeline(client: object) -> str:
+    """Serve the page of one configuration."""
+    return asked(client, reverse("admin:tenants_trackedconfig_change", args=[world().billing.pk]))
+
+
+@measure("comparing 300 lines, side by side", prepare=alice)
+def compare(client: object) -> str:
+    """Serve what changed between the accepted version and live."""
+    page = reverse("admin:tenants_trackedconfig_compare", args=[world().billing.pk])
+    return asked(client, f"{page}?from=baseline&to=live")
