@@ -51,10 +51,24 @@ def version_of(rtype: ResourceType, value: Mapping[str, Value]) -> int | None:
 
 
 def author_of(value: Mapping[str, Value]) -> Author:
-    """Give who wrote this version (`modifiedBy`, else `createdBy`) and through which client (`modifiedByApp`, …)."""
-    person = value.get("modifiedBy") or value.get("createdBy")
-    app = value.get("modifiedByApp") or value.get("createdByApp")
+    """Give who wrote this version and through which client: both as of its modification, else as of its creation.
+
+    Never one of each: a person who changes what our client once created has not written through our client.
+    """
+    event = "modified" if value.get("modifiedBy") or value.get("modifiedByApp") else "created"
+    person, app = value.get(f"{event}By"), value.get(f"{event}ByApp")
     return Author(id=_text(person, "id"), name=_text(person, "name"), app_id=_text(app, "id"))
+
+
+def author_of_change(value: Mapping[str, Value]) -> str | None:
+    """Give the client, else the person, named as the author of the state shown; None where only the creator of the object is named.
+
+    Our client may have created an object that somebody else has written since, so a creator is no evidence.
+    """
+    if not (value.get("modifiedBy") or value.get("modifiedByApp")):
+        return None
+    author = author_of(value)
+    return author.app_id or author.id or None
 
 
 def written_at(value: Mapping[str, Value]) -> datetime | None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tenants.documents import Value, load
-from tenants.resource_types import Author, author_of, content_digest, get, project, version_of, written_at
+from tenants.resource_types import Author, author_of, content_digest, get, project, projection, version_of, written_at
 
 ASSIST = get("agentassist.config")
 CAMPAIGN = get("outbound.campaign")
@@ -82,6 +82,19 @@ def test_the_author_and_the_client_are_read_in_both_spellings_of_a_reference() -
     assert author_of({"modifiedBy": "u-bob", "modifiedByApp": {"id": "client-2"}}) == Author("u-bob", "", "client-2")
     assert author_of({"createdBy": {"id": "u-carol"}}) == Author("u-carol", "", "")
     assert author_of({"modifiedBy": {"id": 7, "name": None}}) == Author("", "", "")
+
+
+def test_the_creator_of_an_object_is_no_evidence_of_who_wrote_its_latest_state() -> None:
+    assert projection.author_of_change({"createdByApp": "our-client", "createdBy": "u-alice"}) is None
+    assert projection.author_of_change({"createdByApp": "our-client", "modifiedBy": {"id": "u-ines"}}) == "u-ines"
+    assert projection.author_of_change({"modifiedBy": {"id": "u-ines"}, "modifiedByApp": "our-client"}) == "our-client"
+
+
+def test_a_person_who_modified_what_a_client_had_created_is_not_that_client() -> None:
+    shown = {"createdBy": "u-client", "createdByApp": "client-1", "modifiedBy": {"id": "u-bob", "name": "Bob Ramos"}}
+    assert author_of(shown) == Author("u-bob", "Bob Ramos", "")
+    assert author_of({"createdBy": "u-carol", "modifiedByApp": "client-1"}) == Author("", "", "client-1")
+    assert author_of({"createdBy": "u-carol", "createdByApp": "client-2"}) == Author("u-carol", "", "client-2")
 
 
 def test_the_time_of_writing_is_read_with_its_zone() -> None:
