@@ -25,9 +25,9 @@ from rollbacks.plans import usable_for_if_match
 from rollbacks.states import RUNNING, IllegalMove, State
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, Wait, judge
 from tenants import archive, capture, connections
-from tenants.documents import InvalidDocument, Value
+from tenants.documents import InvalidDocument
 from tenants.models import Snapshot
-from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, error_body
+from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
 from tenants.resource_types import Refusal, ResourceType, catalogue, classify, projection
 from tenants.sealing import CannotUnseal
 
@@ -315,6 +315,9 @@ class _Driver:
             try:
                 read.successor_snapshot = capture.read_version(self.rollback.config, expected, self.platform)
                 read.successor = _seen_in_history(read.successor_snapshot)
+            except RemoteUnknown as error:
+                # Only for now: a verdict is for good, so it waits for what the history may still tell.
+                return _Read(None, problem=error.sentence)
             except (RemoteError, archive.UnusableContent) as error:
                 read.problem = str(error)
         return read
@@ -322,7 +325,7 @@ class _Driver:
     def _seen(self, answer: Answer) -> Seen:
         value = archive.check(self.rollback.config, self.rtype, answer.body)
         base = surveys.base_of(self.rtype, answer, value)
-        return Seen(base.version, base.etag, base.digest, _author(value))
+        return Seen(base.version, base.etag, base.digest, projection.author_of_change(value))
 
     def _send(self, read: _Read) -> bool:
         """Send the frozen bytes once; False when the lease was lost before they could leave."""
@@ -469,13 +472,8 @@ def _overdue_sentence(decision: Wait, problem: str) -> str:
 
 
 def _seen_in_history(snapshot: Snapshot) -> Seen:
-    author = _author(archive.value_of(snapshot))
+    author = projection.author_of_change(archive.value_of(snapshot))
     return Seen(snapshot.version, transitions.bytes_or_none(snapshot.etag), snapshot.digest, author)
-
-
-def _author(value: dict[str, Value]) -> str | None:
-    author = projection.author_of(value)
-    return author.app_id or author.id or None
 
 
 def _sent(send: Send) -> Sent:
