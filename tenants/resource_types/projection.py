@@ -61,7 +61,7 @@ def author_of(value: Mapping[str, Value]) -> Author:
 
 
 def author_of_change(value: Mapping[str, Value]) -> str | None:
-    """Give the client, else the person, named as the author of the state shown; None where only the creator of the object is named.
+    """Give the client, else the person, named as the author of the state shown; None where only a creator is named.
 
     Our client may have created an object that somebody else has written since, so a creator is no evidence.
     """
