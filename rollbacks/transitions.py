@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from rollbacks import audit, guards
@@ -20,6 +21,7 @@ from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
 from rollbacks.verdicts import SendOutcome, Verdict
 from tenants import drift
 from tenants.models import Snapshot, TrackedConfig
+from tenants.resource_types import catalogue
 
 STATE_OF_VERDICT: dict[Verdict, State] = {
     Verdict.VERIFIED: State.APPLIED,
@@ -264,7 +266,8 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
     with nothing changed, when a guard refuses; IllegalMove when the rollback is no longer approved.
     """
     with transaction.atomic():
-        config = TrackedConfig.objects.select_for_update(no_key=True).get(pk=rollback.config_id)
+        same = _lock_every_address(rollback.config)
+        config = next(one for one in same if one.pk == rollback.config_id)
         locked = (
             Rollback.objects.select_for_update(of=("self",), no_key=True)
             .select_related("tenant", "config")
@@ -279,6 +282,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         checks = [
             guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
             guards.check_in_flight(open_attempt_sentence(config)),
+            _live_is_known_no_further(locked, same),
             _approvals_before_sending(locked),
         ]
         if any(check.refuses for check in checks):
@@ -314,14 +318,51 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
 
 
 def open_attempt_sentence(config: TrackedConfig) -> str | None:
-    """Say which attempt on the object is open, or None."""
-    other = Attempt.objects.filter(config=config, state=Attempt.State.OPEN).select_related("rollback__target").first()
+    """Say which attempt on the remote object is open, under whichever address it is tracked, or None."""
+    opened = Attempt.objects.filter(config__in=_every_address(config), state=Attempt.State.OPEN)
+    other = opened.select_related("rollback__target", "config").first()
     if other is None:
         return None
+    alias = "" if other.config_id == config.pk else f" as {other.config.address}"
     return (
-        f"A rollback of this object to version {other.rollback.target.version} is under way since "
+        f"A rollback of this object{alias} to version {other.rollback.target.version} is under way since "
         f"{other.opened_at:%d %b %H:%M} UTC."
     )
+
+
+def _every_address(config: TrackedConfig) -> QuerySet[TrackedConfig]:
+    """Give every config that is this remote object: itself, its alias, and those of a tenant of the same organization.
+
+    Two attempts on one object bear one author, our client, and each would take the other's write for its own.
+    """
+    tenants = Q(tenant=config.tenant_id)
+    if config.tenant.organization_id:
+        tenants |= Q(tenant__organization_id=config.tenant.organization_id)
+    names = catalogue.names_of_one_object(config.resource_type)
+    return TrackedConfig.objects.filter(tenants, resource_type__in=names, object_id=config.object_id)
+
+
+def _lock_every_address(config: TrackedConfig) -> list[TrackedConfig]:
+    """Lock the rows of all that are this remote object, always in the same order."""
+    return list(_every_address(config).order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def _live_is_known_no_further(rollback: Rollback, same: Sequence[TrackedConfig]) -> guards.Check:
+    """Refuse when a newer state than the base has been seen since the survey, whatever a stale read shows."""
+    for config in same:
+        live = config.live
+        if live is None:
+            continue
+        if rollback.base_version is not None:
+            moved = live.version > rollback.base_version
+        else:
+            moved = config.pk == rollback.config_id and live.digest != rollback.base_digest
+        if moved:
+            who = live.author_name or live.author_id or "somebody whom the platform does not name"
+            return guards.check_live_unchanged(
+                seen=rollback.base_digest, now="", moved=f"version {live.version} was seen meanwhile, written by {who}."
+            )
+    return guards.check_live_unchanged(seen="", now="", moved="")
 
 
 def _approvals_before_sending(rollback: Rollback) -> guards.Check:

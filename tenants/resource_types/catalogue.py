@@ -31,6 +31,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "read_permission": "",
         "write_permission": "",
         "active_version_query": None,
+        "alias_of": None,
     }
 )
 _LISTS: Final = frozenset(
@@ -79,6 +80,12 @@ def get(name: str) -> ResourceType:
         raise UnknownType(name, types) from None
 
 
+def names_of_one_object(name: str) -> tuple[str, ...]:
+    """Give every type under which an object of this type can be reached, the type's own name among them."""
+    own = get(name).alias_of or name
+    return tuple(rtype.name for rtype in _catalogue().values() if own in (rtype.name, rtype.alias_of))
+
+
 def all_types() -> tuple[ResourceType, ...]:
     """Give every type, in the order of the catalogue."""
     return tuple(_catalogue().values())
@@ -97,7 +104,11 @@ def load(text: str) -> dict[str, ResourceType]:
         raise InvalidCatalogue("", "", f"it is not TOML ({error})") from None
     if not tables:
         raise InvalidCatalogue("", "", "it declares no type")
-    return {name: _read(name, table) for name, table in tables.items()}
+    types = {name: _read(name, table) for name, table in tables.items()}
+    for rtype in types.values():
+        if rtype.alias_of is not None and (rtype.alias_of not in types or types[rtype.alias_of].alias_of is not None):
+            raise InvalidCatalogue(rtype.name, "alias_of", f"{rtype.alias_of!r} is no type that has its own address")
+    return types
 
 
 def _read(name: str, table: object) -> ResourceType:

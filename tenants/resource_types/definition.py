@@ -101,6 +101,8 @@ class ResourceType:
     """Signatures of an object that is locked for a while."""
     active_version_query: str | None
     """Where to ask which version is active in routing; None when that cannot be seen."""
+    alias_of: str | None = None
+    """The type of which this is only another address: the same id then is the same remote object."""
 
     @property
     def known(self) -> frozenset[str]:
