@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test setup lint format bench real lock clean help
+.PHONY: demo test setup lint format bench real pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
@@ -38,6 +38,9 @@ bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for stead
 
 real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)
 	@$(BIN)/python -m tests.real $(REAL) $(ARGS)
+
+pictures: setup ## Take the README's pictures of today's pages
+	@$(BIN)/python -m tests.pictures
 
 lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade for the newest versions)
 	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock

@@ -34,7 +34,8 @@ addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Give the path of the machine's Chromium, or None where there is none."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
         found = shutil.which(name)
         if found:
@@ -45,7 +46,7 @@ def _chromium() -> str | None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Launch the system's Chromium; skip where there is none, and fail in CI, where it has to be."""
-    path = _chromium()
+    path = chromium()
     if path is None:
         sentence = "No Chromium is installed (Debian: apt install chromium), so no page was opened."
         if os.environ.get("CI"):

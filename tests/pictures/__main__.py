@@ -1,0 +1,107 @@
+"""Take the README's pictures from a real demo: `python -m tests.pictures [FOLDER]`.
+
+It starts a demo of its own in a temporary folder, walks the way of the tour in a headless Chromium, and writes one
+picture for each page that the README shows.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import FLAGS, chromium
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+SIZE = {"width": 1440, "height": 900}
+LOGIN = re.compile(r"^\s+(\w+)\s+(\1-[0-9a-f]+)", re.MULTILINE)
+PORT, PRACTICE_PORT = 8970, 8971
+
+
+@contextmanager
+def demo() -> Iterator[dict[str, str]]:
+    """Run a demo and give the password of each person."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "CONSOLE_DATA_DIR": folder}
+        command = [sys.executable, "manage.py", "demo", "--port", str(PORT), "--practice-port", str(PRACTICE_PORT)]
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            said = ""
+            for line in process.stdout:
+                said += line
+                if "Ctrl-C" in line:
+                    break
+            else:
+                sys.exit(f"The demo did not start. It said: {said}")
+            yield dict(LOGIN.findall(said))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def sign_in(browser: Browser, name: str, passwords: dict[str, str], *, dark: bool = False) -> Page:
+    """Open the console as one person."""
+    page = browser.new_page(
+        viewport=SIZE, color_scheme="dark" if dark else "light", base_url=f"http://127.0.0.1:{PORT}"
+    )
+    page.goto("/login/")
+    page.fill("input[name=username]", name)
+    page.fill("input[name=password]", passwords[name])
+    page.click("[type=submit]")
+    return page
+
+
+def take(page: Page, path: Path, *, height: int = 900) -> None:
+    """Write what the window shows to a file."""
+    page.set_viewport_size({"width": SIZE["width"], "height": height})
+    page.mouse.move(0, 0)
+    page.screenshot(path=path)
+    sys.stdout.write(f"{path}\n")
+
+
+def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Go the way of the tour and take its pictures."""
+    alice = sign_in(browser, "alice", passwords)
+    take(alice, folder / "overview.png", height=700)
+    alice.get_by_text("See what changed").first.click()
+    take(alice, folder / "compare.png", height=1000)
+    alice.get_by_role("link", name="Roll back to v41").first.click()
+    take(alice, folder / "plan.png", height=1200)
+    alice.get_by_label("Why does it go back?").fill("The Card stolen rule is gone since last night")
+    alice.get_by_role("button", name="Request").click()
+    bob = sign_in(browser, "bob", passwords, dark=True)
+    bob.goto(alice.url)
+    take(bob, folder / "approve.png", height=1000)
+    bob.get_by_role("button", name="Approve").click()
+    alice.get_by_text("Verified").first.wait_for(timeout=60_000)
+    take(alice, folder / "result.png", height=1000)
+    carol = sign_in(browser, "carol", passwords)
+    carol.goto("/rollbacks/auditentry/")
+    carol.get_by_role("link", name="Write concluded").first.click()
+    take(carol, folder / "entry.png", height=1100)
+
+
+def main() -> int:
+    """Take all pictures and return the exit code."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = chromium()
+    if path is None:
+        sys.stderr.write("No Chromium is installed (Debian: apt install chromium), so no picture was taken.\n")
+        return 2
+    with demo() as passwords, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        walk(browser, passwords, folder)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
