@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
-from console.overview import overview, waiting_for
+from console.overview import overview
+from rollbacks.waiting import waiting_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from console.overview import overview, waiting_for
+from console.overview import overview
 from rollbacks.models import Approval, Rollback
+from rollbacks.waiting import waiting_for
 from tenants.models import TrackedConfig
 from tests import page_world
 from tests.page_world import PageWorld

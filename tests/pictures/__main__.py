@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.browser.conftest import FLAGS, chromium
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-SIZE = {"width": 1440, "height": 900}
+SIZE = ViewportSize(width=1440, height=900)
 LOGIN = re.compile(r"^\s+(\w+)\s+(\1-[0-9a-f]+)", re.MULTILINE)
 PORT, PRACTICE_PORT = 8970, 8971
 
@@ -60,7 +60,7 @@ def sign_in(browser: Browser, name: str, passwords: dict[str, str], *, dark: boo
 
 def take(page: Page, path: Path, *, height: int = 900) -> None:
     """Write what the window shows to a file."""
-    page.set_viewport_size({"width": SIZE["width"], "height": height})
+    page.set_viewport_size(ViewportSize(width=SIZE["width"], height=height))
     page.mouse.move(0, 0)
     page.screenshot(path=path)
     sys.stdout.write(f"{path}\n")
