@@ -438,18 +438,19 @@ def explain(decision: Close, rollback: Rollback) -> str:
     overwritten = decision.evidence.get("overwritten_by")
     after = f" It has since been overwritten by version {overwritten}." if overwritten else ""
     shown = rollback.expected_version
-    landed = f"version {shown}" if shown is not None else "live"
+    # A type without versions gives the write no number.
+    numbered = f" as version {shown}" if shown is not None else ""
     match decision.verdict:
         case Verdict.VERIFIED:
-            return f"The content of version {target} is live as {landed}, written by us and read back.{after}"
+            return f"The content of version {target} is live{numbered}, written by us and read back.{after}"
         case Verdict.REACHED:
             return (
-                f"Live has the content of version {target} as {landed}, but nothing proves that this write "
+                f"Live has the content of version {target}{numbered}, but nothing proves that this write "
                 f"put it there: somebody may have made the same change at the same moment.{after}"
             )
         case Verdict.DIVERGENT:
             return (
-                f"The platform accepted the write as {landed} but stored something else than was sent.{after} "
+                f"The platform accepted the write{numbered} but stored something else than was sent.{after} "
                 "Compare live with the target before anything else."
             )
         case Verdict.CONFLICT:
@@ -458,7 +459,7 @@ def explain(decision: Close, rollback: Rollback) -> str:
                 "Look at the new live state and plan again."
             )
         case Verdict.OVERWRITTEN:
-            return f"The write landed as {landed} and was then changed by somebody else.{after}"
+            return f"The write landed{numbered} and was then changed by somebody else.{after}"
         case Verdict.NOT_APPLIED:
             because = decision.evidence.get("because", "the platform refused the write for good")
             return f"Nothing of ours landed: {because}."

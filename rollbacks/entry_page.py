@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from rollbacks import audit, chain
+from rollbacks import audit, chain, guards
 from rollbacks.models import AuditEntry
 from tenants.documents import visible
 
@@ -71,6 +71,7 @@ def answer(request: HttpRequest, entry: AuditEntry) -> HttpResponse:
         "sides": _sides(details),
         "others": [(_name(key), _text(value)) for key, value in details.items() if key not in _SHOWN_APART],
         "evidence": _flat(details.get("evidence")),
+        "refusals": _refusals(details),
         "hash": bytes(entry.hash).hex(),
         "previous_hash": bytes(entry.previous_hash).hex(),
         "follows": entry.seq > 1,
@@ -111,6 +112,16 @@ def _sides(details: dict[str, Any]) -> list[Side]:
                 )
             )
     return sides
+
+
+def _refusals(details: dict[str, Any]) -> list[tuple[str, str]]:
+    told = details.get("refusals")
+    rows = told if isinstance(told, list) else []
+    return [
+        (guards.TITLES.get(str(row.get("guard")), str(row.get("guard"))), _text(row.get("message")))
+        for row in rows
+        if isinstance(row, dict)
+    ]
 
 
 def _flat(value: object, prefix: str = "") -> list[tuple[str, str]]:

@@ -333,9 +333,8 @@ def evidence_of(rollback: Rollback, attempt: Attempt | None) -> list[tuple[str, 
     if found.get("nothing_sent"):
         facts.append(("Sent", "nothing: live was not the base any more before the first send"))
     if found.get("confirmed_by") == "answer":
-        facts.append(
-            ("Answer", f"a success that carries the expected version {rollback.expected_version or ''}".strip())
-        )
+        numbered = f" that carries version {rollback.expected_version}" if rollback.expected_version is not None else ""
+        facts.append(("Answer", f"a success{numbered}"))
     if "author_is_us" in found:
         ours = bool(found["author_is_us"])
         facts.append(

@@ -72,6 +72,7 @@ def test_the_entry_of_a_refused_request_names_every_guard_that_refused(desk: Des
     with pytest.raises(Exception, match="lacks agentassist:config:write"):
         desk.request(desk.world.live_version)
     text = text_of(carol.get(address_of(entry("rollback.refused"))))
+    assert "The OAuth client may read and write this type" in text
     assert "lacks agentassist:config:write" in text
     assert "there is nothing to do" in text
     assert REASON in text

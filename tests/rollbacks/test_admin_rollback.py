@@ -339,3 +339,25 @@ def test_no_end_is_told_better_than_it_was(desk: Desk, state: str, verdict: str,
     rollback.state, rollback.verdict = state, verdict
     banner = rollback_page.banner_of(rollback, None)
     assert (banner.tone, said in banner.headline) == (tone, True)
+
+
+def test_a_type_that_the_platform_does_not_guard_shows_its_race_window_and_no_number(desk: Desk, alice: Client) -> None:
+    objects = desk.world.practice.platform.store.organizations["northwind"].objects
+    queue_id = next(object_id for kind, object_id in objects if kind == "queue")
+    queue = making.track(desk.world.northwind, queue_id, type_name="routing.queue")
+    making.look(queue)
+    queue.refresh_from_db()
+    before = queue.live
+    assert before is not None
+    desk.world.practice.foreign_write(f"/api/v2/routing/queues/{queue_id}")
+    making.look(queue)
+    assert "Guard level C (compared). The platform checks nothing" in text_of(alice.get(plan_address(queue, before)))
+    rollback = actions.request_rollback(queue, before, reason=REASON, acting_user=desk.world.alice)
+    done = desk.run(desk.approve(rollback))
+    attempt = done.attempts.get()
+    assert (done.state, done.guard_level) == ("applied", "C")
+    text = text_of(alice.get(address_of(done)))
+    assert f"{attempt.race_window_ms} ms between comparing live and sending" in text
+    assert f"The content of version {before.version} is live, written by us and read back." in text
+    entry = AuditEntry.objects.get(action="write.outcome", rollback=done)
+    assert f"race window {attempt.race_window_ms} ms" in text_of(alice.get(address_of(entry)))
