@@ -2,7 +2,9 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rollbacks import listing, transitions
@@ -166,3 +168,17 @@ def test_long_lists_have_pages_that_keep_the_filters(
 def test_an_empty_list_says_what_would_fill_it(bob: Client) -> None:
     assert "Nobody has rolled anything back yet" in text_of(bob.get(ROLLBACKS))
     assert "Nothing waits for you" in text_of(bob.get(f"{ROLLBACKS}?show=waiting"))
+
+
+@pytest.mark.parametrize("address", [ROLLBACKS, TRAIL])
+def test_a_longer_list_asks_the_database_no_more_often(desk: Desk, bob: Client, address: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert bob.get(address).status_code == 200
+        return len(asked)
+
+    desk.request()
+    few = queries()
+    for _ in range(4):
+        desk.request()
+    assert queries() == few
