@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import logging
 import os
 import pkgutil
 import sys
@@ -20,7 +21,8 @@ def main() -> int:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
-    from django.db import connection  # noqa: PLC0415 - after the settings are read
+    logging.disable(logging.INFO)
+    from django.db import connection, connections  # noqa: PLC0415 - after the settings are read
 
     from console import embedded  # noqa: PLC0415
     from tests import bench  # noqa: PLC0415
@@ -34,17 +36,20 @@ def main() -> int:
         for module in pkgutil.iter_modules(bench.__path__):
             if module.name.startswith("measures_"):
                 importlib.import_module(f"tests.bench.{module.name}")
-        chosen = [found for found in measuring.MEASUREMENTS if options.only in found.name]
-        rows = []
+        chosen = measuring.chosen(options.only)
+        figures: dict[str, measuring.Figures] = {}
         for number, measurement in enumerate(chosen, start=1):
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r{number}/{len(chosen)} {measurement.name[:70]:<70}")
                 sys.stderr.flush()
-            rows.append(measuring.run(measurement, rounds=options.rounds).row())
+            figures[measurement.name] = measuring.run(measurement, rounds=options.rounds)
         if sys.stderr.isatty():
             sys.stderr.write("\r" + " " * 80 + "\r")
+        rows = [figures[one.name].row(figures.get(one.against)) for one in chosen]
         sys.stdout.write(f"{measuring.table(rows)}\n")
     finally:
+        measuring.AT_THE_END.close()
+        connections.close_all()
         connection.creation.destroy_test_db(name, verbosity=0)
     return 0
 

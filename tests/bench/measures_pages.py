@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import gzip
+import json
 from functools import cache
 
 from django.test import Client
 from django.urls import reverse
 
+from tenants import archive
 from tests import page_world
 from tests.bench.measuring import measure
 
@@ -66,8 +69,41 @@ def timeline(client: object) -> str:
     return asked(client, reverse("admin:tenants_trackedconfig_change", args=[world().billing.pk]))
 
 
-@measure("comparing 300 lines, side by side", prepare=alice)
+def texts() -> tuple[bytes, bytes]:
+    """Return the two documents that the compare page shows."""
+    config = world().billing
+    config.refresh_from_db()
+    assert config.baseline is not None
+    assert config.live is not None
+    return archive.bytes_of(config.baseline), archive.bytes_of(config.live)
+
+
+@measure("json.loads of both", prepare=texts)
+def loads(both: object) -> str:
+    """Read both documents with the standard library: the least that anybody must do."""
+    assert isinstance(both, tuple)
+    before, after = (json.loads(raw) for raw in both)
+    return f"{len(both[0]) / 1024:.1f} and {len(both[1]) / 1024:.1f} KB" if before and after else ""
+
+
+@measure("difflib's HTML table of both", prepare=texts)
+def difflib_table(both: object) -> str:
+    """Compare both as printed lines with the standard library, which knows nothing of JSON."""
+    assert isinstance(both, tuple)
+    before, after = (json.dumps(json.loads(raw), indent=2).splitlines() for raw in both)
+    table = difflib.HtmlDiff().make_table(before, after, context=True)
+    return f"{len(before)} and {len(after)} lines, {len(table) / 1024:.1f} KB of HTML"
+
+
+@measure("comparing 300 lines, side by side", prepare=alice, against="json.loads of both")
 def compare(client: object) -> str:
     """Serve what changed between the accepted version and live."""
     page = reverse("admin:tenants_trackedconfig_compare", args=[world().billing.pk])
     return asked(client, f"{page}?from=baseline&to=live")
+
+
+@measure("the same, unified", prepare=alice, against="difflib's HTML table of both")
+def unified(client: object) -> str:
+    """Serve the same in one column."""
+    page = reverse("admin:tenants_trackedconfig_compare", args=[world().billing.pk])
+    return asked(client, f"{page}?from=baseline&to=live&view=unified")

@@ -6,6 +6,7 @@ return a note for the table. Figures are printed and never judged: another machi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import statistics
 import time
@@ -16,14 +17,21 @@ if TYPE_CHECKING:
 
 MEASUREMENTS: list[Measurement] = []
 
+AT_THE_END = contextlib.ExitStack()
+"""Closed when all is measured: what a measurement starts, it enters here."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One row of the table: `prepare` once, then `act` again and again on what it returned."""
+    """One row of the table: `prepare` once, then `act` again and again on what it returned.
+
+    `against` names another row, the peer, whose median is taken in the same run: a ratio says more than milliseconds.
+    """
 
     name: str
     prepare: Callable[[], object]
     act: Callable[[object], str | None]
+    against: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,17 +42,34 @@ class Figures:
     times: tuple[float, ...]
     note: str
 
-    def row(self) -> tuple[str, str, str, str, str]:
-        """Return the cells of the table: name, best, median, worst, note."""
-        best, median, worst = min(self.times), statistics.median(self.times), max(self.times)
-        return self.name, f"{best:.1f}", f"{median:.1f}", f"{worst:.1f}", self.note
+    @property
+    def median(self) -> float:
+        """The middle of the times, in milliseconds."""
+        return statistics.median(self.times)
+
+    def row(self, peer: Figures | None = None) -> tuple[str, str, str, str, str]:
+        """Return the cells of the table: name, best, median, worst, and note, with the ratio to a peer's median."""
+        notes = [self.note] if self.note else []
+        if peer is not None:
+            notes.append(f"{self.median / peer.median:,.1f} × {peer.name}")
+        best, worst = min(self.times), max(self.times)
+        return self.name, f"{best:.1f}", f"{self.median:.1f}", f"{worst:.1f}", ", ".join(notes)
 
 
-def measure(name: str, *, prepare: Callable[[], object] = lambda: None) -> Callable[..., Callable[..., str | None]]:
-    """Return a decorator that adds a function to the table under `name`."""
+def chosen(word: str) -> list[Measurement]:
+    """Return the measurements with this word in their name, and the peers that they are held against."""
+    named = [one for one in MEASUREMENTS if word in one.name]
+    wanted = {one.name for one in named} | {one.against for one in named}
+    return [one for one in MEASUREMENTS if one.name in wanted]
+
+
+def measure(
+    name: str, *, prepare: Callable[[], object] = lambda: None, against: str = ""
+) -> Callable[..., Callable[..., str | None]]:
+    """Return a decorator that adds a function to the table under `name`, held against the row of another name."""
 
     def add(act: Callable[[object], str | None]) -> Callable[[object], str | None]:
-        MEASUREMENTS.append(Measurement(name, prepare, act))
+        MEASUREMENTS.append(Measurement(name, prepare, act, against))
         return act
 
     return add
