@@ -150,7 +150,7 @@ def judge(  # noqa: C901 - one branch for each row of the table above
     if live is None:
         return Wait(overdue=horizon_over, why="The object could not be read.")
     if not sends:
-        return _before_the_first_send(guarded, live)
+        return _before_the_first_send(guarded, live, horizon_over=horizon_over)
     if isinstance(live, Vanished):
         return _after_it_vanished(sends, horizon_over=horizon_over)
     if guarded.expected_version is None or guarded.base_version is None:
@@ -200,13 +200,15 @@ def _confirmed(guarded: Guarded, sends: Sequence[Sent]) -> bool:
     return any(sent.outcome is SendOutcome.APPLIED and sent.version == guarded.expected_version for sent in sends)
 
 
-def _before_the_first_send(guarded: Guarded, live: Seen | Vanished) -> Decision:
+def _before_the_first_send(guarded: Guarded, live: Seen | Vanished, *, horizon_over: bool) -> Decision:
     if isinstance(live, Vanished):
         return Close(Verdict.CONFLICT, {"nothing_sent": True, "vanished": True})
     if equals_base(guarded, live):
         return SendNow("Live equals the base.")
-    if guarded.base_version is not None and live.version is not None and live.version < guarded.base_version:
+    older = guarded.base_version is not None and live.version is not None and live.version < guarded.base_version
+    if older and not horizon_over:
         return Wait(overdue=False, why=f"A stale read shows version {live.version}.")
+    # Beyond the horizon no read is stale: the object was set back, for example deleted and made again.
     return Close(Verdict.CONFLICT, {"nothing_sent": True, "live_version": live.version})
 
 

@@ -128,7 +128,7 @@ def test_a_lost_answer_is_read_through_the_horizon_and_then_the_same_bytes_are_t
 
 def test_a_stale_read_decides_nothing_and_sends_nothing() -> None:
     stale = Seen(41, b'"41-a"', TARGET)
-    for sends in ([LOST], [CONFIRMED], []):
+    for sends in ([LOST], [CONFIRMED]):
         assert isinstance(judge(GUARDED, sends, stale, horizon_over=True), Wait)
 
 
@@ -209,3 +209,12 @@ def test_without_a_version_the_content_of_the_answer_tells_overwritten_from_dive
         verdict(judge(QUEUE, [Sent(SendOutcome.APPLIED, digest=OTHER)], other, horizon_over=False)) is Verdict.DIVERGENT
     )
     assert verdict(judge(QUEUE, [LOST], other, horizon_over=True)) is Verdict.INDETERMINATE
+
+
+def test_an_older_live_before_the_first_send_is_waited_for_until_the_horizon_and_then_ends_unsent() -> None:
+    set_back = replace(UNMOVED, version=1)
+    assert isinstance(judge(GUARDED, [], set_back, horizon_over=False), Wait)
+    ended = judge(GUARDED, [], set_back, horizon_over=True)
+    assert verdict(ended) is Verdict.CONFLICT
+    assert isinstance(ended, Close)
+    assert ended.evidence["nothing_sent"] is True
