@@ -109,9 +109,15 @@ class Verification:
 
 
 def verify(tenant: Tenant) -> Verification:
-    """Walk the tenant's chain from its first entry to its head and compare every link and every column."""
+    """Walk the tenant's chain from its first entry to its head and compare every link and every column.
+
+    Entries that are appended meanwhile are not looked at. An entry beyond the head is found: the newest entry is asked
+    for before the head, and an entry and its head become visible together.
+    """
+    every = AuditEntry.objects.filter(tenant=tenant).order_by("seq")
+    newest = every.values_list("seq", flat=True).last() or 0
     head = AuditHead.objects.filter(tenant=tenant).first()
-    entries = AuditEntry.objects.filter(tenant=tenant).order_by("seq")
+    entries = every.filter(seq__lte=max(newest, head.seq if head else 0))
     broken = chain.first_break(
         _links(entries.iterator(chunk_size=500)),
         head_seq=head.seq if head else 0,

@@ -1,11 +1,12 @@
 """The trail is appended with the change it records, without gap or fork, and the database refuses to rewrite it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from rollbacks import audit
+from rollbacks import audit, chain
 from rollbacks.models import AuditEntry, AuditHead
 from tenants.models import Tenant
 
@@ -33,6 +34,28 @@ def test_entries_follow_one_another_from_one_and_the_chain_holds(bank: Tenant) -
     found = audit.verify(bank)
     assert found.holds
     assert found.entries == 5
+
+
+def test_an_entry_that_is_appended_while_the_chain_is_walked_breaks_nothing(
+    bank: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(bank)
+    walk = chain.first_break
+
+    def busy(*args: Any, **named: Any) -> chain.Break | None:
+        append(bank)
+        return walk(*args, **named)
+
+    monkeypatch.setattr(chain, "first_break", busy)
+    assert audit.verify(bank).broken is None
+    assert AuditHead.objects.get(tenant=bank).seq == 2
+
+
+def test_an_entry_beyond_the_head_is_found(bank: Tenant) -> None:
+    first = append(bank)
+    append(bank)
+    AuditHead.objects.filter(tenant=bank).update(seq=1, hash=first.hash)
+    assert audit.verify(bank).broken is not None
 
 
 def test_each_tenant_has_a_chain_of_its_own(bank: Tenant) -> None:
