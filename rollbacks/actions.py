@@ -232,6 +232,11 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
         raise NotAllowed(
             "Only an attempt whose outcome is still unknown can be closed by a person. Nothing was changed."
         )
+    if not transitions.claim_attempt(attempt, lease=transitions.Lease(f"person:{acting_user.pk}", 60)):
+        raise NotAllowed(
+            "A worker is driving this attempt at this moment and may be sending it again. Nothing was changed; look at "
+            "the outcome in a minute."
+        )
     transitions.close_attempt(
         attempt,
         verdict=Verdict.NOT_APPLIED,
