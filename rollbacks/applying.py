@@ -300,6 +300,8 @@ class _Driver:
     def _read(self) -> _Read:
         """Read live, and the expected version from the platform's history where live has moved beyond it."""
         try:
+            # Who recovers an attempt may have other credentials than who began it.
+            connections.check_identity(self.rollback.tenant, self.platform)
             answer = self.platform.read(surveys.object_path(self.rollback.config))
             live = self._seen(answer)
         except ObjectMissing as error:
@@ -338,6 +340,9 @@ class _Driver:
             )
         except transitions.LeaseLost:
             return False
+        except transitions.RunRefused as refused:
+            self._hold(refused, read)
+            return False
         if_match = transitions.bytes_or_none(self.attempt.if_match)
         body = bytes(self.rollback.body)
         try:
@@ -358,6 +363,16 @@ class _Driver:
         if fields["outcome"] is SendOutcome.UNAUTHORIZED:
             self.platform.forget_token()
         return True
+
+    def _hold(self, refused: transitions.RunRefused, read: _Read) -> None:
+        """End an attempt of which nothing was sent; leave one open whose earlier copy may still land."""
+        if not self.attempt.sends.exists():
+            because = f"before the first byte left, {str(refused)[:-1]}"
+            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), read)
+            return
+        transitions.mark_overdue(self.attempt, verdict=None, why=f"{refused} The console keeps reading.")
+        later = timezone.now() + self._until_next_look(0.0, timezone.now())
+        transitions.release_attempt(self.attempt, lease=self.lease, look_again_at=later)
 
     def _retry_at(self, send: Send, *, asked_for: object) -> datetime:
         """Back off exponentially with full jitter, and never less than the platform asked for."""

@@ -1,9 +1,9 @@
 """The one place where the state of a rollback changes; every change in one transaction with its entry in the trail.
 
-Locks are always taken in the order config, rollback, attempt, head of the trail, and without the key (FOR NO KEY
-UPDATE): PostgreSQL checks an entry's references to config and rollback only at its COMMIT, when its writer holds the
-head already, and a stronger lock on those rows would close the ring. A move is a conditional UPDATE that
-repeats what was read, so whoever comes second changes nothing and is told so.
+Locks are always taken in the order config, rollback, tenant, attempt, head of the trail, and without the key (FOR NO
+KEY UPDATE): PostgreSQL checks an entry's references to config and rollback only at its COMMIT, when its writer holds
+the head already, and a stronger lock on those rows would close the ring. A move is a conditional UPDATE that repeats
+what was read, so whoever comes second changes nothing and is told so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
 from rollbacks.verdicts import SendOutcome, Verdict
 from tenants import drift
-from tenants.models import Snapshot, TrackedConfig
+from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 STATE_OF_VERDICT: dict[Verdict, State] = {
@@ -278,9 +278,8 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         if locked.expires_at <= now:
             raise IllegalMove(State.EXPIRED, State.APPLYING)
         tenant = locked.tenant
-        tenant.refresh_from_db()
         checks = [
-            guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
+            _not_frozen(tenant),
             guards.check_in_flight(open_attempt_sentence(config)),
             _live_is_known_no_further(locked, same),
             _approvals_before_sending(locked),
@@ -401,9 +400,21 @@ def postpone_attempt(attempt: Attempt, *, driver: str, look_again_at: datetime) 
     )
 
 
+def _not_frozen(tenant: Tenant) -> guards.Check:
+    """Check the freeze under the tenant's lock, so that one that is being set is waited for and not overlooked."""
+    row = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    return guards.check_tenant(frozen=row.frozen, reason=row.frozen_reason, name=row.name)
+
+
 def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None) -> Send:
-    """Make durable that the bytes may leave now; raise LeaseLost when they may not."""
+    """Make durable that the bytes may leave now; raise LeaseLost or, while the tenant is frozen, RunRefused.
+
+    Nothing leaves then. An attempt outlives its worker, so a freeze may have come long after T1.
+    """
     with transaction.atomic():
+        frozen = _not_frozen(attempt.rollback.tenant)
+        if frozen.refuses:
+            raise RunRefused([frozen])
         now = timezone.now()
         held = Attempt.objects.filter(
             pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver, driven_until__gt=now

@@ -1,7 +1,8 @@
 """Two who change the same object at the same moment wait for each other once, never in a ring."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
@@ -27,21 +28,28 @@ def waits_for_a_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def while_somebody_appends(desk: Desk, rollback: Rollback, work: Callable[[], object]) -> object:
-    """Do the work in another session while this one has appended to the trail and not committed yet."""
+@contextmanager
+def in_another_session(work: Callable[[], object]) -> Iterator[Callable[[], Future[object]]]:
+    """Give what starts the work in a thread with a session of the database of its own."""
 
-    def in_a_session_of_its_own() -> object:
+    def and_close() -> object:
         try:
             return work()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
+        yield lambda: pool.submit(and_close)
+
+
+def while_somebody_appends(rollback: Rollback, work: Callable[[], object]) -> object:
+    """Do the work in another session while this one has appended to the trail and not committed yet."""
+    with in_another_session(work) as start:
         with transaction.atomic():
             audit.append(
                 "rollback.commented", tenant=rollback.tenant, actor="bob", config=rollback.config, rollback=rollback
             )
-            working = pool.submit(in_a_session_of_its_own)
+            working = start()
             until(waits_for_a_lock)
         return working.result(timeout=30)
 
@@ -49,7 +57,6 @@ def while_somebody_appends(desk: Desk, rollback: Rollback, work: Callable[[], ob
 def test_the_intent_waits_for_an_entry_about_the_same_object_and_is_then_durable(desk: Desk) -> None:
     rollback = desk.approved()
     attempt = while_somebody_appends(
-        desk,
         rollback,
         lambda: transitions.begin_attempt(rollback, lease=LEASE, horizon_seconds=1, actor="alice"),
     )
@@ -62,7 +69,6 @@ def test_the_outcome_waits_for_an_entry_about_the_same_object_and_is_then_durabl
     rollback = desk.approved()
     attempt = transitions.begin_attempt(rollback, lease=LEASE, horizon_seconds=1, actor="alice")
     closed = while_somebody_appends(
-        desk,
         rollback,
         lambda: transitions.close_attempt(
             attempt,
@@ -79,6 +85,6 @@ def test_the_outcome_waits_for_an_entry_about_the_same_object_and_is_then_durabl
 
 def test_an_approval_waits_for_an_entry_about_the_same_rollback_and_is_then_durable(desk: Desk) -> None:
     rollback = desk.request()
-    approved = while_somebody_appends(desk, rollback, lambda: desk.approve(rollback))
+    approved = while_somebody_appends(rollback, lambda: desk.approve(rollback))
     assert isinstance(approved, Rollback)
     assert approved.state == "approved"

@@ -1,0 +1,108 @@
+"""What changes between T1 and a send: a freeze, other credentials, a person who has seen enough."""
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from rollbacks import actions, applying, transitions
+from rollbacks.models import Attempt, Rollback
+from tenants import actions as tenants
+from tenants import connections
+from tests.rollbacks.conftest import QUICK, Desk
+from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
+from tests.rollbacks.test_recovery import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE = applying.Pace(patience=0.0, first_wait=0.01, horizon=0.0)
+
+
+def begun(rollback: Rollback) -> Attempt:
+    """Begin an attempt whose worker is gone before it has sent anything."""
+    lease = transitions.Lease("gone", 60)
+    attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
+    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    return attempt
+
+
+def freeze(desk: Desk) -> None:
+    tenants.freeze(desk.world.northwind, reason="Quarter-end change freeze", acting_user=desk.world.alice)
+
+
+def test_a_freeze_that_is_being_set_is_waited_for_and_refuses_the_intent(desk: Desk) -> None:
+    rollback = desk.approved()
+    lease = transitions.Lease("test", 60)
+    with in_another_session(
+        lambda: transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
+    ) as begin:
+        with transaction.atomic():
+            freeze(desk)
+            beginning = begin()
+            until(waits_for_a_lock)
+        with pytest.raises(transitions.RunRefused, match="Quarter-end change freeze"):
+            beginning.result(timeout=30)
+    assert not Attempt.objects.exists()
+
+
+def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_object(desk: Desk) -> None:
+    rollback = desk.approved()
+    attempt = begun(rollback)
+    freeze(desk)
+    applying.drive(attempt.pk, pace=QUICK)
+    rollback.refresh_from_db()
+    assert (rollback.state, rollback.verdict) == ("refused", "not_applied")
+    assert "Quarter-end change freeze" in rollback.explanation
+    assert not attempt.sends.exists()
+    assert desk.writes() == []
+
+
+def test_a_freeze_after_a_lost_send_keeps_the_second_one_here_until_it_is_lifted(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.fault("unavailable_503", when="before")
+    desk.run(rollback, pace=applying.Pace(patience=0.0, first_wait=0.01, horizon=0.05))
+    freeze(desk)
+    applying.recover(pace=QUICK, everything=True)
+    rollback.refresh_from_db()
+    assert rollback.state == "unknown"
+    assert rollback.attempts.get().sends.count() == 1
+    assert desk.writes() == []
+    tenants.unfreeze(desk.world.northwind, acting_user=desk.world.alice)
+    applying.recover(pace=QUICK, everything=True)
+    rollback.refresh_from_db()
+    assert (rollback.state, rollback.verdict) == ("applied", "verified")
+    assert len(desk.writes()) == 1
+
+
+def test_an_attempt_is_not_judged_by_what_another_organizations_credentials_show(desk: Desk) -> None:
+    rollback = desk.approved()
+    attempt = begun(rollback)
+    bank, stranger = desk.world.northwind, desk.world.practice.credentials["tailspin"]
+    right = bank.client_id, bank.client_secret_sealed
+    bank.client_id = stranger.client_id
+    connections.seal_client_secret(bank, stranger.client_secret)
+    bank.save()
+    applying.drive(attempt.pk, pace=AT_ONCE)
+    rollback.refresh_from_db()
+    assert rollback.state in {"applying", "unknown"}
+    assert rollback.attempts.get().state == "open"
+    bank.client_id, bank.client_secret_sealed = right
+    bank.save()
+    applying.recover(pace=QUICK, everything=True)
+    rollback.refresh_from_db()
+    assert (rollback.state, rollback.verdict) == ("applied", "verified")
+
+
+def test_nobody_closes_an_attempt_as_presumed_while_a_worker_drives_it(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.fault("locked_409", times=None)
+    rollback = desk.run(rollback)
+    assert rollback.state == "unknown"
+    attempt = rollback.attempts.get()
+    assert transitions.claim_attempt(attempt, lease=transitions.Lease("elsewhere:1:1", 60))
+    reason = "The vendor's desk says that it never arrived"
+    with pytest.raises(actions.NotAllowed, match="driving this attempt at this moment"):
+        actions.close_presumed(rollback, acting_user=desk.world.bob, reason=reason)
+    transitions.end_lease_of(attempt, driver="elsewhere:1:1")
+    closed = actions.close_presumed(rollback, acting_user=desk.world.bob, reason=reason)
+    assert (closed.state, closed.verdict) == ("refused", "not_applied")
+    assert "bob" in closed.explanation
