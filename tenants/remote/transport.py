@@ -15,6 +15,7 @@ import contextvars
 import http.client
 import io
 import os
+import re
 import socket
 import threading
 import time
@@ -35,6 +36,7 @@ from tenants.remote.errors import ConnectionLost, RemoteUnknown, TimedOut, TooLa
 from tenants.remote.limits import Limits
 
 _CHUNK: Final = 64 * 1024
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NEVER: Final = Retry(
     total=0, connect=0, read=False, redirect=False, status=0, other=0, respect_retry_after_header=False
 )
@@ -239,8 +241,7 @@ def _received(response: requests.Response, *, started: float, limits: Limits, as
     return Answer(
         status=response.status_code,
         body=bytes(body),
-        # Optional white space around a field value is no part of it (RFC 9110 section 5.5); header bytes are Latin-1.
-        etag=(etags[0].strip(" \t").encode("latin-1") or None) if len(etags) == 1 else None,
+        etag=_field_value(etags[0]) if len(etags) == 1 else None,
         correlation_id=correlation_id,
         elapsed_ms=round((time.monotonic() - started) * 1000),
         received_at=now,
@@ -248,6 +249,15 @@ def _received(response: requests.Response, *, started: float, limits: Limits, as
         retry_after=retry_after_seconds(headers.get("Retry-After"), now=now),
         server_date=http_date(headers.get("Date")),
     )
+
+
+def _field_value(value: str) -> bytes | None:
+    """Give the exact bytes of a field value (Latin-1, without the optional white space around it), or None.
+
+    One that holds a control character is none (RFC 9110 section 5.5): evidence with a NUL could never be stored.
+    """
+    value = value.strip(" \t")
+    return value.encode("latin-1") if value and not _CONTROL.search(value) else None
 
 
 def _unknown(error: Exception, *, method: str, url: str, state: _Exchange, limits: Limits) -> RemoteUnknown:

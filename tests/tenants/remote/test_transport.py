@@ -81,6 +81,13 @@ def test_an_etag_is_kept_byte_for_byte(sent: bytes, kept: bytes | None) -> None:
     assert answer.body == BODY
 
 
+def test_an_etag_with_a_control_character_is_none() -> None:
+    with OddServer(saying(http("200 OK", BODY))) as server:
+        assert client_of(server).read(QUEUE).etag is None
+    with OddServer(saying(http("200 OK", BODY, b'ETag: "a\x00b"'))) as server:
+        assert client_of(server).read(QUEUE).etag is None
+
+
 def test_an_answer_without_an_etag_or_with_two_of_them_has_none() -> None:
     with OddServer(saying(http("200 OK", BODY))) as server:
         assert client_of(server).read(QUEUE).etag is None
