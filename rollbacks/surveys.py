@@ -98,7 +98,7 @@ def take_survey(
     rtype = catalogue.get(config.resource_type)
     tenant = config.tenant
     live, live_problem = _live(config, platform)
-    old, recorded_digest, target_problem = _target(rtype, target)
+    old, recorded_digest, target_problem = _target(config, rtype, target)
     wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
     body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
@@ -159,7 +159,11 @@ def _live(config: TrackedConfig, platform: Platform) -> tuple[Live | None, str]:
         return None, str(error)
 
 
-def _target(rtype: ResourceType, target: Snapshot) -> tuple[dict[str, Value] | None, str | None, str | None]:
+def _target(
+    config: TrackedConfig, rtype: ResourceType, target: Snapshot
+) -> tuple[dict[str, Value] | None, str | None, str | None]:
+    if target.config_id != config.pk:
+        return None, None, f"v{target.version} is a version of another object than {config.address}."
     try:
         value = archive.value_from(archive.bytes_of(target))
     except archive.UnusableContent as error:

@@ -96,3 +96,10 @@ def test_an_alias_and_what_it_stands_for_are_one_object() -> None:
     assert catalogue.names_of_one_object("agentassist.config") == both
     assert catalogue.names_of_one_object("analytics.agentassist.config") == both
     assert catalogue.names_of_one_object("routing.queue") == ("routing.queue",)
+
+
+def test_a_version_of_another_object_is_no_target(desk: Desk) -> None:
+    other = the_alias(desk).snapshots.get(version=desk.good_version)
+    with pytest.raises(actions.RequestRefused, match="is a version of another object than agentassist"):
+        actions.request_rollback(desk.world.config, other, reason=REASON, acting_user=desk.world.alice)
+    assert not Rollback.objects.exists()
