@@ -15,9 +15,14 @@ from tenants.documents import (
     canonical_bytes,
     compose,
     extract,
+    join,
+    load,
     replace,
+    resolve,
     root_members,
+    same,
     split,
+    to_text,
 )
 from tenants.resource_types import Guard, ResourceType, VersionRule
 
@@ -103,7 +108,8 @@ def restore_only(rtype: ResourceType, *, target: bytes, live: bytes, pointers: S
     """Give the live document with just the values at these JSON Pointers as they are in the target.
 
     Raises NotOnBothSides for a pointer that is malformed, leads to no writable member, or has no value on one side:
-    what would have to be added or removed is not guessed.
+    what would have to be added or removed is not guessed. Nor is which item of a list was meant, where the item at that
+    place is another thing on each side because one was moved, added or removed before it.
     """
     composed = live
     for pointer in pointers:
@@ -111,10 +117,30 @@ def restore_only(rtype: ResourceType, *, target: bytes, live: bytes, pointers: S
             root = split(pointer)[0]
             if root not in rtype.writable:
                 raise NotOnBothSides(f"{pointer} is not in a member that can be written ({', '.join(rtype.writable)}).")
+            other = _another_item(rtype, pointer, target=target, live=live)
+            if other:
+                raise NotOnBothSides(f"{pointer} cannot be restored by itself: {other}")
             composed = replace(composed, pointer, extract(target, pointer))
         except (NotFound, InvalidPointer, IndexError) as error:
             raise NotOnBothSides(f"{pointer or 'The whole document'} cannot be restored by itself: {error}") from error
     return composed
+
+
+def _another_item(rtype: ResourceType, pointer: str, *, target: bytes, live: bytes) -> str:
+    """Say where a pointer leads through items of a list that are different things by what names them, or nothing."""
+    old, now = load(target), load(live)
+    tokens = split(pointer)
+    for depth in range(1, len(tokens) + 1):
+        here = join(tokens[:depth])
+        if not isinstance(resolve(now, join(tokens[: depth - 1])), list):
+            continue
+        before, after = resolve(old, here), resolve(now, here)
+        if not (isinstance(before, dict) and isinstance(after, dict)):
+            continue
+        key = next((key for key in rtype.identity_keys if key in before and key in after), None)
+        if key is not None and not same(before[key], after[key]):
+            return f"{here} is {key} {to_text(before[key])} there and {key} {to_text(after[key])} on live."
+    return ""
 
 
 def plan_digest(
