@@ -46,6 +46,27 @@ GET, PUT /api/v2/outbound/campaigns[/{id}]
     400 "Invalid transition from <COMPLETE> to <OFF>". P outbound:campaign:view / outbound:campaign:edit
 GET, PUT /api/v2/routing/queues[/{id}]
     no version, last write wins. P routing:queue:view / routing:queue:edit
+GET, PUT /api/v2/outbound/contactlists, …/dnclists, …/callabletimesets[/{id}]
+    echo; 409 invalid.update.wrong.version, 400 cannot.update.columns, 400 cannot.update.phone.columns.
+    P outbound:contactList|dncList|callableTimeSet:view / …:edit
+GET, PUT /api/v2/architect/schedules, …/schedulegroups[/{id}]
+    echo; 400 "… does not match the current version …", 400 architect.schedule.not.found.
+    P routing:schedule|scheduleGroup:view / …:edit
+GET, PUT /api/v2/flows/datatables, /api/v2/routing/wrapupcodes[/{id}]
+    no version. P architect:datatable|routing:wrapupCode:view / …:edit
+GET, PUT /api/v2/groups[/{id}] · GET, PATCH /api/v2/users, /api/v2/locations[/{id}]
+    echo; groups and users 409 general.conflict, locations 400. A write names owners, manager and contact by id,
+    an answer as references. P directory:group|user|location:view / …:edit
+GET, PUT /api/v2/telephony/providers/edges/sites[/{id}]
+    echo, 400; location.not.found; a managed site 409. P telephony:sites:view / telephony:plugin:all
+GET, PUT /api/v2/responsemanagement/libraries, …/responses[/{id}]
+    echo, 400; response.library.not.found; responses are listed by libraryId. P responses:library|response:view / …
+GET /api/v2/webdeployments/configurations, …/{id}/versions[/{version}]
+    cursors (after, pageSize, nextUri). P webDeployments:configuration:view / webDeployments:configuration:edit
+GET, PUT …/{id}/versions/draft · POST …/{id}/versions/draft/publish
+    no version; Pending for the propagation delay after a PUT, 409 …configuration.not.active until then
+GET, PUT /api/v2/webdeployments/deployments[/{id}]
+    no version; configuration {id, version} must be published. P webDeployments:deployment:view / …:edit
 POST /api/v2/analytics/agentassist/conversations/query
     {"interval": "from/to", "filter": {"type": "and", "predicates": [{"dimension": "configurationId" |
     "configurationVersionId", "value": …}]}} -> {"results": [{"group": {"configurationId",

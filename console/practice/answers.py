@@ -139,3 +139,31 @@ def page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], dict[st
     if number > 1:
         members["previousUri"] = uri(min(number - 1, count))
     return items[(number - 1) * size : number * size], members
+
+
+def cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return the items behind the cursor `after`, and the members that stand beside `entities`: uris and a total."""
+    size = _positive(request.query, "pageSize", 300, most=300)
+    after = request.query.get("after", "")
+    start = 0
+    if after:
+        if not (after.startswith("c") and after[1:].isdigit() and len(after) <= 9):
+            raise Refusal(
+                HTTPStatus.BAD_REQUEST,
+                "bad.request",
+                f"The cursor [{after}] is not one that was given out.",
+                params={"after": after},
+            )
+        start = int(after[1:])
+    rest = {key: value for key, value in request.query.items() if key not in {"after", "before", "pageSize"}}
+
+    def uri(position: int) -> str:
+        cursor = {"after": f"c{position}"} if position else {}
+        return f"{request.path}?{urlencode({**rest, **cursor, 'pageSize': size})}"
+
+    members: dict[str, Any] = {"selfUri": uri(start), "total": len(items)}
+    if start + size < len(items):
+        members["nextUri"] = uri(start + size)
+    if start:
+        members["previousUri"] = uri(max(0, start - size))
+    return items[start : start + size], members

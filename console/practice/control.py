@@ -234,8 +234,8 @@ class Control:
         )
         for resource in self._resources:
             for mount in resource.mounts:
-                if path.startswith(mount.path + "/"):
-                    object_id = path.removeprefix(mount.path + "/")
+                if path.startswith(mount.path + "/") and path.endswith(resource.tail):
+                    object_id = path.removeprefix(mount.path + "/").removesuffix(resource.tail)
                     for organization in organizations:
                         stored = organization.objects.get((resource.family, object_id))
                         if stored is not None and not stored.deleted:

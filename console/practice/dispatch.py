@@ -19,11 +19,13 @@ from console.practice.observing import query_audits, query_conversations
 from console.practice.organizations import found_archive, found_organizations
 from console.practice.outbound import Campaigns
 from console.practice.page import front_page, style_sheet
+from console.practice.published import PUBLISHED
 from console.practice.resource import Mount, Resource, method_not_allowed
 from console.practice.routing import Queues
 from console.practice.scripting import ScriptingSessions
 from console.practice.state import Organization, timestamp
 from console.practice.store import Store
+from console.practice.web import Deployments, Drafts, WebConfigurations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,10 @@ class Platform:
             ScriptingSessions(self.store),
             Campaigns(self.store),
             Queues(self.store),
+            *(family(self.store) for family in PUBLISHED),
+            WebConfigurations(self.store),
+            Drafts(self.store),
+            Deployments(self.store),
         ]
         self.control = Control(self.store, self.access, self.faults, self.resources, self.requests)
 

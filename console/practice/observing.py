@@ -9,20 +9,31 @@ from http import HTTPStatus
 from typing import Any
 
 from console.practice.answers import Answer, Refusal, Request, ok, page
+from console.practice.declared import Declared
 from console.practice.permissions import EVERYTHING
+from console.practice.published import PUBLISHED
 from console.practice.resource import require
 from console.practice.state import Organization, Revision, StoredObject, timestamp
+from console.practice.web import Deployments, Drafts, WebConfigurations
 
 ANALYTICS = "analytics:conversationAggregate:view"
 AUDITS = "audits:audit:view"
 assert {ANALYTICS, AUDITS} <= EVERYTHING  # noqa: S101 - a typing mistake here would take a permission away in silence
+_DECLARED: tuple[type[Declared], ...] = (*PUBLISHED, WebConfigurations, Drafts, Deployments)
 _SERVICES = {
     "assist": "AgentAssist",
     "session": "AgentScripting",
     "campaign": "Outbound",
     "queue": "ContactCenter",
+    **{one.family: one.service for one in _DECLARED},
 }
-_ENTITIES = {"assist": "AgentAssistConfig", "session": "Session", "campaign": "Campaign", "queue": "Queue"}
+_ENTITIES = {
+    "assist": "AgentAssistConfig",
+    "session": "Session",
+    "campaign": "Campaign",
+    "queue": "Queue",
+    **{one.family: one.label for one in _DECLARED},
+}
 
 
 def _bad(message: str) -> Refusal:

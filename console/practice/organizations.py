@@ -5,6 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from console.practice import lamna, northwind, tailspin
+from console.practice.estates import ESTATES
+from console.practice.furnishing import Furnisher
 from console.practice.history import KeptHistory
 from console.practice.outbound import Campaigns
 from console.practice.permissions import EVERYTHING
@@ -90,6 +92,8 @@ def _found(now: datetime, slug: str, name: str, told: ModuleType, switches: Swit
         keep(_campaign(now, slug, title, status, mode, people[author], number))
     for number, (title, members) in enumerate(told.QUEUES):
         keep(_queue(now, slug, title, members, list(people.values())[number], number))
+    for stored in Furnisher(slug, organization.people, ESTATES[slug], now).objects():
+        keep(stored)
     return organization
 
 

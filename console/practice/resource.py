@@ -35,12 +35,15 @@ class Resource:
     family: ClassVar[str]
     label: ClassVar[str]  # the object's name in error messages
     mounts: ClassVar[tuple[Mount, ...]]
+    tail: ClassVar[str] = ""  # what stands behind the id in an object's path
     writable: ClassVar[Mapping[str, bytes]]  # member to the value that it has after a PUT that left it out
     server_managed: ClassVar[frozenset[str]] = frozenset()  # ignored in a body
     required: ClassVar[tuple[str, ...]] = ()
     not_listed: ClassVar[frozenset[str]] = frozenset()  # members too big for a list
     verbatim: ClassVar[frozenset[str]] = frozenset()  # members kept with the white space around them
     history: ClassVar[bool] = False
+    update: ClassVar[str] = "PUT"  # or PATCH, which leaves alone what it does not name
+    listed_by: ClassVar[str | None] = None  # a query parameter that a list cannot do without
 
     def __init__(self, store: Store) -> None:
         """Work on the objects of `store`."""
@@ -72,6 +75,10 @@ class Resource:
         """Tell whether `key` is the body's version number, which guards a write and is no part of the content."""
         return key == "version"
 
+    def belongs(self, stored: StoredObject, wanted: str) -> bool:  # noqa: ARG002
+        """Tell whether an object is in the list that `listed_by` asks for."""
+        return True
+
     # What all families share.
 
     def answer(self, request: Request, organization: Organization, mount: Mount) -> Answer:
@@ -84,14 +91,14 @@ class Resource:
         stored = organization.objects.get((self.family, rest[0]))
         if len(rest) > 1 and not (self.history and rest[1] == "versions" and len(rest) <= 3):
             raise not_found(request.path)
-        _allow(request, *(("GET", "PUT") if len(rest) == 1 else ("GET",)))
-        require(organization, mount.write if request.method == "PUT" else mount.read)
+        _allow(request, *(("GET", self.update) if len(rest) == 1 else ("GET",)))
+        require(organization, mount.read if request.method == "GET" else mount.write)
         if stored is None or stored.deleted:
             raise not_found(request.path)
         if len(rest) > 1:
             return self.answer_history(request, stored, rest[2:], mount)
-        if request.method == "PUT":
-            return self._put(request, organization, stored)
+        if request.method == self.update:
+            return self.write(request, organization, stored)
         return self._get(request, organization, stored)
 
     def answer_history(self, request: Request, stored: StoredObject, rest: list[str], mount: Mount) -> Answer:
@@ -99,7 +106,18 @@ class Resource:
         raise NotImplementedError
 
     def _list(self, request: Request, organization: Organization, mount: Mount) -> Answer:
-        chosen, members = page(request, organization.of_family(self.family))
+        found = organization.of_family(self.family)
+        if self.listed_by is not None:
+            wanted = request.query.get(self.listed_by)
+            if not wanted:
+                raise Refusal(
+                    HTTPStatus.BAD_REQUEST,
+                    "missing.required.parameter",
+                    f"The parameter [{self.listed_by}] is required.",
+                    params={"parameter": self.listed_by},
+                )
+            found = [one for one in found if self.belongs(one, wanted)]
+        chosen, members = page(request, found)
         entities = []
         for stored in chosen:
             revision = stored.seen(request.stale_for)
@@ -127,13 +145,16 @@ class Resource:
             return {}
         return {"ETag": "W/" + etag if request.weak_etag else etag}
 
-    def _put(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+    def write(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+        """Answer the PUT or PATCH of an object."""
         try:
             members = split_members(request.body)
         except MalformedJson as error:
             raise Refusal(
                 HTTPStatus.BAD_REQUEST, "bad.request", f"The request body cannot be read: {error}."
             ) from error
+        if self.update == "PATCH":
+            members = {**stored.live.members, **members}
         self._check_keys(organization, stored, members)
         self.check(organization, stored, members)
         try:

@@ -79,9 +79,10 @@ class Store:
         known = {(slug, *key) for slug, one in self.organizations.items() for key in one.objects}
         for slug, objects in founded.items():
             one = self.organizations[slug]
-            # An organization that the journal knows stays as it is; only a folder brings objects later.
-            if not one.objects or slug == "archive":
-                one.objects = objects | one.objects
+            # What the journal knows stays as it is. A folder brings objects later, a newer platform whole families.
+            families = {family for family, _ in one.objects}
+            new = {key: stored for key, stored in objects.items() if slug == "archive" or key[0] not in families}
+            one.objects = new | one.objects
         for record in self._founding_records(known=known):
             journal.append(record)
 
