@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rollbacks import guards, surveys, transitions
+from rollbacks import guards, leases, surveys, transitions
 from rollbacks.models import Approval, Attempt, Rollback
 from rollbacks.plans import Body
 from rollbacks.states import PENDING, IllegalMove, State
@@ -29,6 +29,10 @@ LIFETIME = timedelta(hours=24)
 
 SHORTEST_REASON = 10
 """In characters; a reason is what the supervisor reads next morning."""
+
+
+LONGEST_TICKET = 100
+"""In characters."""
 
 
 class RequestRefused(Exception):
@@ -79,7 +83,7 @@ def request_rollback(
     PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
-    reason = check_reason(reason)
+    reason, ticket = check_reason(reason), check_ticket(ticket)
     survey = surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
@@ -141,7 +145,7 @@ def _frozen(
         type_profile=survey.rtype.profile,
         plan_digest=survey.plan_digest,
         reason=reason,
-        ticket=ticket.strip(),
+        ticket=ticket,
         requested_by=acting_user,
         requester=trail.actor_name(acting_user),
         requested_at=now,
@@ -232,7 +236,7 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
         raise NotAllowed(
             "Only an attempt whose outcome is still unknown can be closed by a person. Nothing was changed."
         )
-    if not transitions.claim_attempt(attempt, lease=transitions.Lease(f"person:{acting_user.pk}", 60)):
+    if not leases.claim_attempt(attempt, lease=leases.Lease(f"person:{acting_user.pk}", 60)):
         raise NotAllowed(
             "A worker is driving this attempt at this moment and may be sending it again. Nothing was changed; look at "
             "the outcome in a minute."
@@ -263,6 +267,17 @@ def check_reason(reason: str) -> str:
             "Nothing was sent. Say what went wrong, for whoever reads the record tomorrow."
         )
     return reason
+
+
+def check_ticket(ticket: str) -> str:
+    """Give a ticket without the space around it; raises NotAllowed for one that is too long to keep."""
+    ticket = ticket.strip()
+    if len(ticket) > LONGEST_TICKET:
+        raise NotAllowed(
+            f"A ticket has at most {LONGEST_TICKET} characters; this one has {len(ticket)}. Nothing was sent. "
+            "Give its number; the reason takes the rest."
+        )
+    return ticket
 
 
 def _require(acting_user: User | None, config: TrackedConfig, *roles: Role) -> None:

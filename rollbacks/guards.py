@@ -149,6 +149,15 @@ def check_schema(
     return _holds("schema", "Every field of the body is one that the type declares.")
 
 
+def refuse_altered_body() -> Check:
+    """Refuse stored bytes that are no longer the ones that were approved."""
+    return _refuses(
+        "target_readable",
+        "The stored body is no longer the one that was approved: its SHA-256 is another. Nothing was sent. "
+        "Have the database checked, and plan again.",
+    )
+
+
 def refuse_schema(problem: str) -> Check:
     """Refuse a body that cannot be composed at all."""
     return _refuses("schema", f"{problem} Nothing was sent. Restore the whole version instead, or choose other values.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from rollbacks import guards, plans, transitions
+from rollbacks import facts, guards, one_object, plans
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections
 from tenants.documents import Difference, InvalidDocument, Value, compare
@@ -104,7 +104,7 @@ def take_survey(
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
     level = plans.guard_level(rtype, live.base.etag if live else None)
     needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
-    given = transitions.approvals_given(planned) if planned is not None else 0
+    given = facts.approvals_given(planned) if planned is not None else 0
     checks = [
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
         _identity(config, platform),
@@ -132,7 +132,7 @@ def take_survey(
             guards.check_no_op(live=live.base.digest, target=target_digest, version=target.version),
         ]
     checks += [
-        guards.check_in_flight(transitions.open_attempt_sentence(config)),
+        guards.check_in_flight(one_object.open_attempt_sentence(config)),
         guards.check_approvals(needed=needed, given=given),
     ]
     return Survey(
@@ -216,7 +216,7 @@ def _live_unchanged(planned: Rollback | None, live: Live | None, problem: str) -
         return guards.Check("live_readable", title, guards.Standing.REFUSES, f"{problem} Nothing was sent.")
     if planned is None:
         return guards.check_live_unchanged(seen="", now="", moved="")
-    seen = plans.Base(planned.base_version, transitions.bytes_or_none(planned.base_etag), planned.base_digest)
+    seen = plans.Base(planned.base_version, facts.bytes_or_none(planned.base_etag), planned.base_digest)
     return guards.check_live_unchanged(seen=_text(seen), now=_text(live.base), moved=how_live_moved(live, seen))
 
 

@@ -10,13 +10,13 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from rollbacks import applying, transitions
+from rollbacks import applying, driving, transitions
 from rollbacks.models import Rollback
 from rollbacks.states import IllegalMove, State
 
 log = structlog.get_logger(__name__)
 
-SWEEPING = applying.Pace(patience=2.0)
+SWEEPING = driving.Pace(patience=2.0)
 """A sweep looks at everything that is due, so it stays with nothing for long."""
 
 

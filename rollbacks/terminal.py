@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import surveys, transitions
+from rollbacks import facts, surveys
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.states import State
@@ -90,7 +90,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "guard": rollback.guard_level,
         "base": {
             "version": rollback.base_version,
-            "etag": transitions.etag_text(rollback.base_etag),
+            "etag": facts.etag_text(rollback.base_etag),
             "digest": rollback.base_digest,
         },
         "target": {"version": rollback.target.version, "digest": rollback.target_digest},
@@ -101,7 +101,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "changes": changes,
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
         "requested_by": rollback.requester,
-        "approved_by": transitions.approvers_of(rollback),
+        "approved_by": facts.approvers_of(rollback),
     }
 
 
@@ -117,7 +117,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         if live is None
         else {
             "version": live.base.version,
-            "etag": transitions.etag_text(live.base.etag),
+            "etag": facts.etag_text(live.base.etag),
             "digest": live.base.digest,
         },
         "target": {"version": survey.target.version, "digest": survey.target_digest},
@@ -140,7 +140,7 @@ def _describe_live(snapshot: "Snapshot | None") -> dict[str, Any] | None:
 
 def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
     return {
-        "if_match": transitions.etag_text(attempt.if_match),
+        "if_match": facts.etag_text(attempt.if_match),
         "sends": [_describe_send(send) for send in attempt.sends.all()],
         "verdict": attempt.verdict or None,
         "evidence": attempt.evidence,
@@ -203,7 +203,7 @@ class RollbackCommand(TerminalCommand):
 
 def _next_steps(rollback: Rollback) -> list[str]:
     if rollback.state == State.AWAITING_APPROVAL:
-        missing = rollback.approvals_needed - transitions.approvals_given(rollback)
+        missing = rollback.approvals_needed - facts.approvals_given(rollback)
         return [f"Waits for {missing} approval(s): manage.py approve {rollback.pk} --as USER"]
     if rollback.state == State.APPROVED and not rollback.refusals:
         return [f"Ready: manage.py apply {rollback.pk}"]

@@ -7,21 +7,19 @@ what was read, so whoever comes second changes nothing and is told so.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from rollbacks import audit, guards
+from rollbacks import audit, facts, guards, one_object
+from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
-from rollbacks.verdicts import SendOutcome, Verdict
+from rollbacks.verdicts import Verdict
 from tenants import drift
 from tenants.models import Snapshot, Tenant, TrackedConfig
-from tenants.resource_types import catalogue
 
 STATE_OF_VERDICT: dict[Verdict, State] = {
     Verdict.VERIFIED: State.APPLIED,
@@ -50,10 +48,6 @@ class RunRefused(Exception):
         super().__init__(" ".join(check.message for check in self.checks))
 
 
-class LeaseLost(Exception):
-    """Somebody else drives the attempt now, or it is closed; nothing was sent."""
-
-
 def _move(rollback: Rollback, after: State, **fields: object) -> None:
     """Move a rollback; raise IllegalMove, with nothing changed, when its state does not lead there."""
     moved = Rollback.objects.filter(pk=rollback.pk, state__in=[state.value for state in sources_of(after)]).update(
@@ -77,7 +71,10 @@ def open_request(rollback: Rollback, *, checks: Sequence[guards.Check]) -> Rollb
             actor=rollback.requester,
             config=rollback.config,
             rollback=rollback,
-            details={**_plan_facts(rollback), "checks": [{"guard": c.guard, "standing": c.standing} for c in checks]},
+            details={
+                **facts.plan_facts(rollback),
+                "checks": [{"guard": c.guard, "standing": c.standing} for c in checks],
+            },
         )
     return rollback
 
@@ -123,7 +120,7 @@ def decide(
         )
         if not approved:
             _move(locked, State.CANCELLED, explanation=f"{approver.get_username()} rejected it: {comment}")
-        elif approvals_given(locked) >= locked.approvals_needed:
+        elif facts.approvals_given(locked) >= locked.approvals_needed:
             _move(locked, State.APPROVED)
         audit.append(
             f"rollback.{decision}",
@@ -135,21 +132,10 @@ def decide(
             details={
                 "plan_digest": plan_digest,
                 "comment": comment,
-                "approvals": f"{approvals_given(locked)} of {locked.approvals_needed}",
+                "approvals": f"{facts.approvals_given(locked)} of {locked.approvals_needed}",
             },
         )
     return locked
-
-
-def approvals_given(rollback: Rollback) -> int:
-    """Count the approvals that are bound to this very plan, by anybody but the person who asked."""
-    return (
-        Approval.objects.filter(
-            rollback=rollback, decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest
-        )
-        .exclude(approver=rollback.requested_by_id)
-        .count()
-    )
 
 
 def cancel(rollback: Rollback, *, actor: str) -> Rollback:
@@ -246,17 +232,9 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
             outcome="conflict" if moved else "refused",
             config=locked.config,
             rollback=locked,
-            details={"refusals": locked.refusals, **_plan_facts(locked)},
+            details={"refusals": locked.refusals, **facts.plan_facts(locked)},
         )
     return locked
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who drives an attempt, and until when; decides nothing else."""
-
-    driver: str
-    seconds: float
 
 
 def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, actor: str) -> Attempt:
@@ -266,7 +244,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
     with nothing changed, when a guard refuses; IllegalMove when the rollback is no longer approved.
     """
     with transaction.atomic():
-        same = _lock_every_address(rollback.config)
+        same = one_object.lock_every_address(rollback.config)
         config = next(one for one in same if one.pk == rollback.config_id)
         locked = (
             Rollback.objects.select_for_update(of=("self",), no_key=True)
@@ -280,8 +258,8 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         tenant = locked.tenant
         checks = [
             _not_frozen(tenant),
-            guards.check_in_flight(open_attempt_sentence(config)),
-            _live_is_known_no_further(locked, same),
+            guards.check_in_flight(one_object.open_attempt_sentence(config)),
+            one_object.check_no_newer_live(locked, same),
             _approvals_before_sending(locked),
         ]
         if any(check.refuses for check in checks):
@@ -305,10 +283,10 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
             rollback=locked,
             attempt=attempt,
             details={
-                **_plan_facts(locked),
-                "if_match": etag_text(attempt.if_match),
+                **facts.plan_facts(locked),
+                "if_match": facts.etag_text(attempt.if_match),
                 "requested_by": locked.requester,
-                "approved_by": approvers_of(locked),
+                "approved_by": facts.approvers_of(locked),
                 "reason": locked.reason,
                 "ticket": locked.ticket,
             },
@@ -316,88 +294,11 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
     return attempt
 
 
-def open_attempt_sentence(config: TrackedConfig) -> str | None:
-    """Say which attempt on the remote object is open, under whichever address it is tracked, or None."""
-    opened = Attempt.objects.filter(config__in=_every_address(config), state=Attempt.State.OPEN)
-    other = opened.select_related("rollback__target", "config").first()
-    if other is None:
-        return None
-    alias = "" if other.config_id == config.pk else f" as {other.config.address}"
-    return (
-        f"A rollback of this object{alias} to version {other.rollback.target.version} is under way since "
-        f"{other.opened_at:%d %b %H:%M} UTC."
-    )
-
-
-def _every_address(config: TrackedConfig) -> QuerySet[TrackedConfig]:
-    """Give every config that is this remote object: itself, its alias, and those of a tenant of the same organization.
-
-    Two attempts on one object bear one author, our client, and each would take the other's write for its own.
-    """
-    tenants = Q(tenant=config.tenant_id)
-    if config.tenant.organization_id:
-        tenants |= Q(tenant__organization_id=config.tenant.organization_id)
-    names = catalogue.names_of_one_object(config.resource_type)
-    return TrackedConfig.objects.filter(tenants, resource_type__in=names, object_id=config.object_id)
-
-
-def _lock_every_address(config: TrackedConfig) -> list[TrackedConfig]:
-    """Lock the rows of all that are this remote object, always in the same order."""
-    return list(_every_address(config).order_by("pk").select_for_update(of=("self",), no_key=True))
-
-
-def _live_is_known_no_further(rollback: Rollback, same: Sequence[TrackedConfig]) -> guards.Check:
-    """Refuse when a newer state than the base has been seen since the survey, whatever a stale read shows."""
-    for config in same:
-        live = config.live
-        if live is None:
-            continue
-        if rollback.base_version is not None:
-            moved = live.version > rollback.base_version
-        else:
-            moved = config.pk == rollback.config_id and live.digest != rollback.base_digest
-        if moved:
-            who = live.author_name or live.author_id or "somebody whom the platform does not name"
-            return guards.check_live_unchanged(
-                seen=rollback.base_digest, now="", moved=f"version {live.version} was seen meanwhile, written by {who}."
-            )
-    return guards.check_live_unchanged(seen="", now="", moved="")
-
-
 def _approvals_before_sending(rollback: Rollback) -> guards.Check:
-    check = guards.check_approvals(needed=rollback.approvals_needed, given=approvals_given(rollback))
+    check = guards.check_approvals(needed=rollback.approvals_needed, given=facts.approvals_given(rollback))
     if check.standing is guards.Standing.PENDING:
         return guards.Check(check.guard, check.title, guards.Standing.REFUSES, f"{check.message} Nothing was sent.")
     return check
-
-
-def claim_attempt(attempt: Attempt, *, lease: Lease) -> bool:
-    """Take or renew the lease of an open attempt; False when it is closed or somebody else drives it."""
-    now = timezone.now()
-    free = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN)
-    claimed = (
-        free.filter(driver=lease.driver) | free.filter(driven_until__isnull=True) | free.filter(driven_until__lt=now)
-    )
-    return claimed.update(driver=lease.driver, driven_until=now + timedelta(seconds=lease.seconds)) == 1
-
-
-def end_lease_of(attempt: Attempt, *, driver: str) -> None:
-    """End the lease of a driver that is known to be gone; does nothing when another has taken over meanwhile."""
-    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver=driver).update(driver="", driven_until=None)
-
-
-def release_attempt(attempt: Attempt, *, lease: Lease, look_again_at: datetime) -> None:
-    """Give the lease back, saying when to look again."""
-    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver).update(
-        driver="", driven_until=None, look_again_at=look_again_at
-    )
-
-
-def postpone_attempt(attempt: Attempt, *, driver: str, look_again_at: datetime) -> None:
-    """Say when to look again at an attempt that this driver could not drive; does nothing when another drives it."""
-    Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, driver__in=["", driver]).update(
-        driver="", driven_until=None, look_again_at=look_again_at
-    )
 
 
 def _not_frozen(tenant: Tenant) -> guards.Check:
@@ -437,7 +338,11 @@ def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_w
                 config=rollback.config,
                 rollback=rollback,
                 attempt=attempt,
-                details={"send": number, "if_match": etag_text(attempt.if_match), "body_sha256": attempt.body_sha256},
+                details={
+                    "send": number,
+                    "if_match": facts.etag_text(attempt.if_match),
+                    "body_sha256": attempt.body_sha256,
+                },
             )
     return send
 
@@ -517,74 +422,18 @@ def close_attempt(
             rollback=rollback,
             attempt=attempt,
             details={
-                **_plan_facts(rollback),
+                **facts.plan_facts(rollback),
                 "verdict": verdict,
                 "evidence": dict(evidence),
-                "if_match": etag_text(attempt.if_match),
-                "sends": [sends_facts(send) for send in attempt.sends.all()],
-                "after": _snapshot_facts(read_back),
+                "if_match": facts.etag_text(attempt.if_match),
+                "sends": [facts.send_facts(send) for send in attempt.sends.all()],
+                "after": facts.snapshot_facts(read_back),
                 "race_window_ms": attempt.race_window_ms,
                 "requested_by": rollback.requester,
-                "approved_by": approvers_of(rollback),
+                "approved_by": facts.approvers_of(rollback),
             },
         )
     return True
-
-
-def approvers_of(rollback: Rollback) -> list[str]:
-    """Name everybody who approved this very plan."""
-    approvals = rollback.approvals.filter(decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest)
-    return [approval.approver.get_username() for approval in approvals.select_related("approver")]
-
-
-def etag_text(etag: bytes | memoryview | None) -> str | None:
-    """Give header bytes as text; they are Latin-1 (RFC 9110 section 5.5)."""
-    return None if etag is None else bytes(etag).decode("latin-1")
-
-
-def sends_facts(send: Send) -> dict[str, object]:
-    """Give what an entry says of one send."""
-    return {
-        "number": send.number,
-        "begun_at": audit.timestamp(send.begun_at),
-        "ended_at": None if send.ended_at is None else audit.timestamp(send.ended_at),
-        "status": send.status,
-        "code": send.code,
-        "message": send.message,
-        "outcome": send.outcome or SendOutcome.UNDER_WAY,
-        "correlation_id": send.correlation_id,
-        "answered_version": send.answered_version,
-        "answered_etag": etag_text(send.answered_etag),
-    }
-
-
-def _snapshot_facts(snapshot: Snapshot | None) -> dict[str, object] | None:
-    if snapshot is None:
-        return None
-    return {
-        "version": snapshot.version,
-        "etag": etag_text(snapshot.etag),
-        "digest": snapshot.digest,
-        "author": snapshot.author_name,
-        "correlation_id": snapshot.correlation_id,
-    }
-
-
-def _plan_facts(rollback: Rollback) -> dict[str, object]:
-    return {
-        "request": f"{rollback.method} {rollback.path}",
-        "base": {
-            "version": rollback.base_version,
-            "etag": etag_text(rollback.base_etag),
-            "digest": rollback.base_digest,
-        },
-        "target": {"version": rollback.target.version, "digest": rollback.target_digest},
-        "sent_version": rollback.sent_version,
-        "expected_version": rollback.expected_version,
-        "body_sha256": rollback.body_sha256,
-        "guard_level": rollback.guard_level,
-        "plan_digest": rollback.plan_digest,
-    }
 
 
 def pending_past(moment: datetime) -> Sequence[Rollback]:
@@ -594,8 +443,3 @@ def pending_past(moment: datetime) -> Sequence[Rollback]:
             "tenant"
         )
     )
-
-
-def bytes_or_none(stored: bytes | memoryview | None) -> bytes | None:
-    """Give what a nullable binary column holds."""
-    return None if stored is None else bytes(stored)

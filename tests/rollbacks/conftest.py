@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from rollbacks import actions, applying
+from rollbacks import actions, applying, driving
 from rollbacks.models import Rollback
 from tests.world import World, version
 
-QUICK = applying.Pace(patience=6.0, first_wait=0.02, longest_wait=0.2, longest_backoff=0.1, horizon=0.5)
+QUICK = driving.Pace(patience=6.0, first_wait=0.02, longest_wait=0.2, longest_backoff=0.1, horizon=0.5)
 """The same protocol with short waits; nothing else is different."""
 
 REASON = "Retention rules misfire since last night"
@@ -40,7 +40,7 @@ class Desk:
         """Give a rollback that only has to be carried out."""
         return self.approve(self.request(to))
 
-    def run(self, rollback: Rollback, pace: applying.Pace = QUICK) -> Rollback:
+    def run(self, rollback: Rollback, pace: driving.Pace = QUICK) -> Rollback:
         """Carry it out in this process."""
         return applying.apply(rollback.pk, pace=pace)
 

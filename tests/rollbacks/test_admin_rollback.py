@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from rollbacks import actions, applying, rollback_page, transitions
+from rollbacks import actions, driving, leases, rollback_page, transitions
 from rollbacks.models import Approval, AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants.access import Role
@@ -180,7 +180,7 @@ def test_the_script_is_told_each_step_of_a_run_from_the_rows_alone(desk: Desk, a
     actions.run_rollback(rollback, acting_user=desk.world.bob)
     queued = alice.get(address).json()
     assert (queued["running"], queued["sentence"]) == (True, "Looking at live and checking every guard again")
-    lease = transitions.Lease("a worker", 60)
+    lease = leases.Lease("a worker", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=0.1, actor="bob")
     intent = AuditEntry.objects.get(action="write.intent")
     assert f"entry #{intent.seq}" in alice.get(address).json()["html"]
@@ -189,8 +189,8 @@ def test_the_script_is_told_each_step_of_a_run_from_the_rows_alone(desk: Desk, a
     assert (sent["state"], sent["sentence"]) == ("applying", "Sent as request 1 of at most 6")
     assert "no answer yet" in sent["html"]
     assert sent["mark"] != queued["mark"]
-    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
-    applying.drive(attempt.pk, pace=QUICK)
+    leases.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    driving.drive(attempt.pk, pace=QUICK)
     done = alice.get(address).json()
     assert (done["running"], done["state"]) == (False, "applied")
     assert "Verdict recorded" in done["html"]
@@ -270,7 +270,7 @@ def test_a_run_that_a_guard_refused_says_so_and_can_be_run_again(desk: Desk, ali
 def unknown_outcome(desk: Desk) -> Rollback:
     rollback = desk.approved()
     desk.fault("unavailable_503", when="before", times=None)
-    return desk.run(rollback, pace=applying.Pace(patience=1.0, first_wait=0.01, longest_wait=0.05, horizon=0.05))
+    return desk.run(rollback, pace=driving.Pace(patience=1.0, first_wait=0.01, longest_wait=0.05, horizon=0.05))
 
 
 def test_an_unknown_outcome_says_what_it_means_and_only_an_approver_may_close_it(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollbacks import applying
+from rollbacks import applying, driving
 from rollbacks.models import Rollback
 from tests.rollbacks.conftest import QUICK, Desk
 
@@ -14,11 +14,11 @@ def test_a_history_that_cannot_be_read_for_the_moment_is_asked_again_before_anyb
     desk.fault("drop_after_commit")
     practice = desk.world.practice
     practice.add_fault("unavailable_503", method="GET", path="/configs/cfg-1$", after=2, times=3)
-    desk.run(rollback, pace=applying.Pace(patience=0.0, first_wait=0.01, horizon=0.0))
+    desk.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=0.0))
     practice.foreign_write("/api/v2/agentassist/configs/cfg-1", by="Ines Duarte")
     practice.clear_faults()
     practice.add_fault("unavailable_503", method="GET", path="/configs/cfg-1/versions/", times=None)
-    applying.recover(pace=applying.Pace(patience=0.0, first_wait=0.01, horizon=0.0), everything=True)
+    applying.recover(pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=0.0), everything=True)
     rollback.refresh_from_db()
     assert rollback.state == "unknown"
     assert rollback.attempts.get().state == "open"

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from rollbacks import applying, audit, transitions
+from rollbacks import applying, audit, driving, leases, transitions
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import archive, drift
 from tests.rollbacks.conftest import QUICK, Desk
@@ -127,7 +127,7 @@ def test_a_write_that_landed_and_was_overwritten_before_it_could_be_read_is_foun
     desk.fault("drop_after_commit")
     practice = desk.world.practice
     practice.add_fault("unavailable_503", method="GET", path="/configs/cfg-1$", after=2, times=3)
-    rollback = desk.run(rollback, pace=applying.Pace(patience=0.0, first_wait=0.01, horizon=0.5))
+    rollback = desk.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=0.5))
     assert rollback.state in {"applying", "unknown"}
     practice.foreign_write("/api/v2/agentassist/configs/cfg-1", by="Ines Duarte")
     desk.world.practice.clear_faults()
@@ -169,11 +169,11 @@ def test_a_permission_that_is_taken_away_before_the_run_keeps_everything_here(de
 
 def test_a_write_that_the_platform_refuses_for_good_ends_as_refused(desk: Desk) -> None:
     rollback = desk.approved()
-    lease = transitions.Lease("test", 60)
+    lease = leases.Lease("test", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
-    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    leases.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
     desk.take_away("agentassist:config:write")
-    applying.drive(attempt.pk, pace=QUICK)
+    driving.drive(attempt.pk, pace=QUICK)
     rollback.refresh_from_db()
     assert (rollback.state, rollback.verdict) == ("refused", "not_applied")
     assert rollback.attempts.get().sends.get().status == 403

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import actions, applying, transitions
+from rollbacks import actions, applying, driving, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants import actions as tenants
 from tenants import connections
@@ -14,14 +14,14 @@ from tests.rollbacks.test_recovery import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-AT_ONCE = applying.Pace(patience=0.0, first_wait=0.01, horizon=0.0)
+AT_ONCE = driving.Pace(patience=0.0, first_wait=0.01, horizon=0.0)
 
 
 def begun(rollback: Rollback) -> Attempt:
     """Begin an attempt whose worker is gone before it has sent anything."""
-    lease = transitions.Lease("gone", 60)
+    lease = leases.Lease("gone", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
-    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    leases.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
     return attempt
 
 
@@ -31,7 +31,7 @@ def freeze(desk: Desk) -> None:
 
 def test_a_freeze_that_is_being_set_is_waited_for_and_refuses_the_intent(desk: Desk) -> None:
     rollback = desk.approved()
-    lease = transitions.Lease("test", 60)
+    lease = leases.Lease("test", 60)
     with in_another_session(
         lambda: transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
     ) as begin:
@@ -48,7 +48,7 @@ def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_objec
     rollback = desk.approved()
     attempt = begun(rollback)
     freeze(desk)
-    applying.drive(attempt.pk, pace=QUICK)
+    driving.drive(attempt.pk, pace=QUICK)
     rollback.refresh_from_db()
     assert (rollback.state, rollback.verdict) == ("refused", "not_applied")
     assert "Quarter-end change freeze" in rollback.explanation
@@ -59,7 +59,7 @@ def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_objec
 def test_a_freeze_after_a_lost_send_keeps_the_second_one_here_until_it_is_lifted(desk: Desk) -> None:
     rollback = desk.approved()
     desk.fault("unavailable_503", when="before")
-    desk.run(rollback, pace=applying.Pace(patience=0.0, first_wait=0.01, horizon=0.05))
+    desk.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=0.05))
     freeze(desk)
     applying.recover(pace=QUICK, everything=True)
     rollback.refresh_from_db()
@@ -81,7 +81,7 @@ def test_an_attempt_is_not_judged_by_what_another_organizations_credentials_show
     bank.client_id = stranger.client_id
     connections.seal_client_secret(bank, stranger.client_secret)
     bank.save()
-    applying.drive(attempt.pk, pace=AT_ONCE)
+    driving.drive(attempt.pk, pace=AT_ONCE)
     rollback.refresh_from_db()
     assert rollback.state in {"applying", "unknown"}
     assert rollback.attempts.get().state == "open"
@@ -98,11 +98,26 @@ def test_nobody_closes_an_attempt_as_presumed_while_a_worker_drives_it(desk: Des
     rollback = desk.run(rollback)
     assert rollback.state == "unknown"
     attempt = rollback.attempts.get()
-    assert transitions.claim_attempt(attempt, lease=transitions.Lease("elsewhere:1:1", 60))
+    assert leases.claim_attempt(attempt, lease=leases.Lease("elsewhere:1:1", 60))
     reason = "The vendor's desk says that it never arrived"
     with pytest.raises(actions.NotAllowed, match="driving this attempt at this moment"):
         actions.close_presumed(rollback, acting_user=desk.world.bob, reason=reason)
-    transitions.end_lease_of(attempt, driver="elsewhere:1:1")
+    leases.end_lease_of(attempt, driver="elsewhere:1:1")
     closed = actions.close_presumed(rollback, acting_user=desk.world.bob, reason=reason)
     assert (closed.state, closed.verdict) == ("refused", "not_applied")
     assert "bob" in closed.explanation
+
+
+def test_a_stored_body_that_was_altered_after_the_approval_is_not_sent(desk: Desk) -> None:
+    rollback = desk.approved()
+    Rollback.objects.filter(pk=rollback.pk).update(body=bytes(rollback.body).replace(b"0.65", b"0.05"))
+    rollback = desk.run(rollback)
+    assert rollback.state == "approved"
+    assert "no longer the one that was approved" in rollback.explanation
+    assert desk.writes() == []
+
+
+def test_a_ticket_that_is_too_long_to_keep_is_refused_in_a_sentence(desk: Desk) -> None:
+    with pytest.raises(actions.NotAllowed, match="at most 100 characters"):
+        desk.request(ticket="CHG-" * 26)
+    assert not Rollback.objects.exists()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 
-from rollbacks import audit, transitions
+from rollbacks import audit, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import Desk
@@ -15,7 +15,7 @@ from tests.rollbacks.test_recovery import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LEASE = transitions.Lease("test", 60)
+LEASE = leases.Lease("test", 60)
 
 
 def waits_for_a_lock() -> bool:

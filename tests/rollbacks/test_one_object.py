@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from rollbacks import actions, transitions
+from rollbacks import actions, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants import actions as tenants
 from tenants import capture
@@ -16,7 +16,7 @@ from tests.world import BILLING, platform_of, track
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LEASE = transitions.Lease("test", 60)
+LEASE = leases.Lease("test", 60)
 
 
 def the_alias(desk: Desk) -> TrackedConfig:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from rollbacks import actions, audit, transitions
+from rollbacks import actions, audit, leases, transitions
 from rollbacks.models import Approval, AuditEntry, Rollback
 from rollbacks.tasks import expire_rollbacks
 from tenants import archive
@@ -135,7 +135,7 @@ def test_going_back_to_what_is_live_is_refused_as_nothing_to_do(desk: Desk, refu
 
 def test_a_second_rollback_waits_for_the_end_of_the_first(desk: Desk) -> None:
     rollback = desk.approved()
-    lease = transitions.Lease("elsewhere:1:1", seconds=60)
+    lease = leases.Lease("elsewhere:1:1", seconds=60)
     transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
     with pytest.raises(actions.RequestRefused) as refused:
         desk.request(desk.good_version - 1)

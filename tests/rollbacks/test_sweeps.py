@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from rollbacks import actions, applying, tasks, transitions
+from rollbacks import actions, applying, leases, tasks, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants.access import Role
 from tenants.models import Tenant
@@ -20,9 +20,9 @@ def lock_away_the_secret(tenant: Tenant) -> None:
 
 def left_open(rollback: Rollback) -> Attempt:
     """Begin an attempt whose worker is gone before it has sent anything."""
-    lease = transitions.Lease("gone", 60)
+    lease = leases.Lease("gone", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
-    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    leases.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
     return attempt
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from rollbacks import applying, transitions
+from rollbacks import applying, driving, leases, transitions
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import archive
 from tenants.access import Role
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CONFIG = ("northwind", "agentassist.config:cfg-1")
 CONFIDENCE = "/content/suggestions/minConfidence"
 
-IMPATIENT = applying.Pace(patience=0.3, first_wait=0.02, longest_wait=0.1, horizon=0.1)
+IMPATIENT = driving.Pace(patience=0.3, first_wait=0.02, longest_wait=0.1, horizon=0.1)
 
 Json: TypeAlias = dict[str, Any]
 
@@ -77,7 +77,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     set_pace(monkeypatch, QUICK)
 
 
-def set_pace(monkeypatch: pytest.MonkeyPatch, pace: applying.Pace) -> None:
+def set_pace(monkeypatch: pytest.MonkeyPatch, pace: driving.Pace) -> None:
     for function in (applying.apply, applying.recover):
         monkeypatch.setattr(function, "__kwdefaults__", {**(function.__kwdefaults__ or {}), "pace": pace})
 
@@ -384,9 +384,9 @@ def test_apply_of_a_request_whose_time_is_over_sends_nothing_and_is_exit_code_3(
 
 def test_apply_that_the_platform_refuses_for_good_is_exit_code_6(desk: Desk) -> None:
     rollback = desk.approved()
-    lease = transitions.Lease("test", 60)
+    lease = leases.Lease("test", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
-    transitions.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
+    leases.release_attempt(attempt, lease=lease, look_again_at=timezone.now())
     desk.take_away("agentassist:config:write")
     ran = run("apply", str(rollback.pk), "--json")
     assert ran.code == 6
@@ -420,7 +420,7 @@ def test_recover_with_nothing_to_do_says_so(db: None) -> None:
 
 def test_recover_sends_what_a_dead_worker_left_unsent(desk: Desk) -> None:
     rollback = desk.approved()
-    lease = transitions.Lease("elsewhere:1:1", 60)
+    lease = leases.Lease("elsewhere:1:1", 60)
     attempt = transitions.begin_attempt(rollback, lease=lease, horizon_seconds=60, actor="alice")
     held = run("recover", "--json")
     assert (held.code, held.document) == (5, {"driven": [], "open": 1})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.practice.server import PracticeServer
-from rollbacks import actions, applying, audit, transitions
+from rollbacks import actions, applying, audit, driving, transitions
 from rollbacks.models import AuditEntry, Rollback
 from tenants import archive, capture
 from tenants.access import Role
@@ -44,7 +44,7 @@ class Case:
         rollback = actions.request_rollback(self.config, target, reason=REASON, acting_user=self.people.alice)
         return actions.approve_rollback(rollback, acting_user=self.people.bob, plan_digest=rollback.plan_digest)
 
-    def run(self, rollback: Rollback, pace: applying.Pace = QUICK) -> Rollback:
+    def run(self, rollback: Rollback, pace: driving.Pace = QUICK) -> Rollback:
         """Carry it out in this process."""
         return applying.apply(rollback.pk, pace=pace)
 

@@ -1,0 +1,378 @@
+"""Drive one open attempt to its end: a loop around the pure judge (PROTOCOL.md, "The procedure").
+
+Read live, judge, then close, wait, or send. It begins with a read whoever calls it, so a worker that starts, one that
+comes back from the dead and one that takes over do the same thing. A lease decides only who drives; what happened is
+decided by what the platform shows.
+"""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from os import getpid, kill
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from rollbacks import audit, explaining, facts, leases, surveys, transitions
+from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.plans import usable_for_if_match
+from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
+from tenants import archive, capture, connections
+from tenants.documents import InvalidDocument
+from tenants.models import Snapshot
+from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
+from tenants.resource_types import Refusal, ResourceType, catalogue, classify, projection
+
+log = structlog.get_logger(__name__)
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long things take; all in seconds."""
+
+    lease: float = 60.0
+    """Longer than the deadline of one request, so that a lease never ends while its holder waits for an answer."""
+    patience: float = 20.0
+    """How long one driver stays with an attempt before it leaves it to the sweep."""
+    first_wait: float = 0.2
+    longest_wait: float = 5.0
+    rarest_look: float = 300.0
+    """At an attempt that has been open for long."""
+    longest_backoff: float = 8.0
+    """Between two sends to an object that is locked; each wait is drawn at random up to a doubling bound."""
+    horizon: float | None = None
+    """Instead of the type's own visibility horizon."""
+
+
+PACE = Pace()
+
+_OUTCOME_OF_REFUSAL: dict[Refusal, SendOutcome] = {
+    Refusal.LOST_RACE: SendOutcome.LOST_RACE,
+    Refusal.LOCKED: SendOutcome.LOCKED,
+    Refusal.FOR_GOOD: SendOutcome.REFUSED,
+    Refusal.UNAUTHORIZED: SendOutcome.UNAUTHORIZED,
+    Refusal.RATE_LIMITED: SendOutcome.RATE_LIMITED,
+    Refusal.UNKNOWN: SendOutcome.UNKNOWN,
+}
+
+
+def driver_name() -> str:
+    """Name this worker among all that may drive an attempt."""
+    return f"{socket.gethostname()}:{getpid()}:{threading.get_native_id()}"[:120]
+
+
+def is_dead(driver: str) -> bool:
+    """Say whether a driver was a process of this machine that is gone, so that nobody waits for its lease to end."""
+    host, _, process = driver.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def drive(
+    attempt_id: UUID, *, platform: Platform | None = None, pace: Pace = PACE, sleep: Sleep = time.sleep
+) -> Attempt:
+    """Drive one open attempt towards its end: read first, then judge, then close, wait or send.
+
+    Returns the attempt, closed or still open; an open one is looked at again by `recover`. Returns at once when
+    somebody else holds its lease.
+    """
+    drivers = _Driver.of(attempt_id, platform=platform, pace=pace, sleep=sleep)
+    return drivers.run()
+
+
+def load(rollback_id: UUID) -> Rollback:
+    """Give a rollback with everything that carrying it out touches."""
+    related = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base")
+    return related.get(pk=rollback_id)
+
+
+def horizon_of(rtype: ResourceType, pace: Pace) -> float:
+    """Give for how long a read may be stale, in seconds."""
+    return rtype.visibility_horizon_seconds if pace.horizon is None else pace.horizon
+
+
+@dataclass(slots=True)
+class _Read:
+    """What one look at the object showed."""
+
+    live: Seen | Vanished | None
+    answer: Answer | None = None
+    successor: Seen | None = None
+    successor_snapshot: Snapshot | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class _Driver:
+    """One driver of one attempt, from its claim to its end or its release."""
+
+    attempt: Attempt
+    rollback: Rollback
+    rtype: ResourceType
+    platform: Platform
+    pace: Pace
+    sleep: Sleep
+    lease: leases.Lease
+    guarded: Guarded
+
+    @classmethod
+    def of(cls, attempt_id: UUID, *, platform: Platform | None, pace: Pace, sleep: Sleep) -> "_Driver":
+        attempt = Attempt.objects.get(pk=attempt_id)
+        rollback = load(attempt.rollback_id)
+        return cls(
+            attempt=attempt,
+            rollback=rollback,
+            rtype=catalogue.get(rollback.config.resource_type),
+            platform=platform or connections.connect(rollback.tenant),
+            pace=pace,
+            sleep=sleep,
+            lease=leases.Lease(driver_name(), pace.lease),
+            guarded=Guarded(
+                base_version=rollback.base_version,
+                base_etag=facts.bytes_or_none(rollback.base_etag),
+                base_digest=rollback.base_digest,
+                target_digest=rollback.target_digest,
+                expected_version=rollback.expected_version,
+                level=rollback.guard_level,
+                client_id=rollback.tenant.client_id,
+            ),
+        )
+
+    def run(self) -> Attempt:
+        started = timezone.now()
+        wait = self.pace.first_wait
+        while leases.claim_attempt(self.attempt, lease=self.lease):
+            self.attempt.refresh_from_db()
+            read = self._read()
+            now = timezone.now()
+            sends = list(self.attempt.sends.all())
+            decision = judge(
+                self.guarded,
+                [_sent(send) for send in sends],
+                read.live,
+                successor=read.successor,
+                horizon_over=now >= self.attempt.horizon_at,
+            )
+            log.info("attempt.judged", attempt=str(self.attempt.pk), decision=repr(decision)[:300])
+            if isinstance(decision, Close):
+                self._close(decision, read)
+                break
+            if isinstance(decision, SendNow):
+                pause = _seconds_until(sends[-1].retry_at if sends else None, now)
+                if pause <= 0:
+                    if not self._send(read):
+                        break
+                    wait = self.pace.first_wait
+                    continue
+            else:
+                pause = wait
+                wait = min(wait * 1.6, self.pace.longest_wait)
+                if decision.overdue:
+                    transitions.mark_overdue(
+                        self.attempt, verdict=decision.verdict, why=explaining.explain_waiting(decision, read.problem)
+                    )
+            if now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
+                leases.release_attempt(
+                    self.attempt, lease=self.lease, look_again_at=now + self._until_next_look(pause, now)
+                )
+                break
+            self.sleep(pause)
+        self.attempt.refresh_from_db()
+        return self.attempt
+
+    def _until_next_look(self, pause: float, now: datetime) -> timedelta:
+        """Space looks with the age of the attempt, so that one that stays open for days costs next to nothing."""
+        age = (now - self.attempt.opened_at).total_seconds()
+        return timedelta(seconds=max(pause, self.pace.longest_wait, min(age / 10, self.pace.rarest_look)))
+
+    def _read(self) -> _Read:
+        """Read live, and the expected version from the platform's history where live has moved beyond it."""
+        try:
+            # Who recovers an attempt may have other credentials than who began it.
+            connections.check_identity(self.rollback.tenant, self.platform)
+            answer = self.platform.read(surveys.object_path(self.rollback.config))
+            live = self._seen(answer)
+        except ObjectMissing as error:
+            return _Read(Vanished(), problem=error.sentence)
+        except RemoteError as error:
+            return _Read(None, problem=error.sentence)
+        except archive.UnusableContent as error:
+            return _Read(None, problem=str(error))
+        read = _Read(live, answer)
+        expected = self.rollback.expected_version
+        beyond = expected is not None and live.version is not None and live.version > expected
+        if beyond and self.rtype.history_version_path is not None and expected is not None:
+            try:
+                read.successor_snapshot = capture.read_version(self.rollback.config, expected, self.platform)
+                read.successor = _seen_in_history(read.successor_snapshot)
+            except RemoteUnknown as error:
+                # Only for now: a verdict is for good, so it waits for what the history may still tell.
+                return _Read(None, problem=error.sentence)
+            except (RemoteError, archive.UnusableContent) as error:
+                read.problem = str(error)
+        return read
+
+    def _seen(self, answer: Answer) -> Seen:
+        value = archive.check(self.rollback.config, self.rtype, answer.body)
+        base = surveys.base_of(self.rtype, answer, value)
+        return Seen(base.version, base.etag, base.digest, projection.author_of_change(value))
+
+    def _send(self, read: _Read) -> bool:
+        """Send the frozen bytes once; False when the lease was lost before they could leave."""
+        compared = read.answer.received_at if read.answer else timezone.now()
+        window = _milliseconds(timezone.now() - compared) if self.guarded.level == "C" else None
+        horizon = horizon_of(self.rtype, self.pace)
+        try:
+            send = transitions.begin_send(
+                self.attempt, lease=self.lease, horizon_seconds=horizon, race_window_ms=window
+            )
+        except leases.LeaseLost:
+            return False
+        except transitions.RunRefused as refused:
+            self._hold(refused, read)
+            return False
+        if_match = facts.bytes_or_none(self.attempt.if_match)
+        body = bytes(self.rollback.body)
+        try:
+            answer = self.platform.write(
+                self.rollback.method,
+                self.rollback.path,
+                body,
+                if_match=if_match if usable_for_if_match(if_match) else None,
+            )
+        except RemoteError as error:
+            fields = _fields_of_error(error, SendOutcome.UNKNOWN if error.sent else SendOutcome.NOT_SENT)
+        else:
+            fields = self._fields_of_answer(answer)
+        if fields["outcome"] in {SendOutcome.LOCKED, SendOutcome.NOT_SENT, SendOutcome.RATE_LIMITED}:
+            fields["retry_at"] = self._retry_at(send, asked_for=fields.pop("retry_after", None))
+        fields.pop("retry_after", None)
+        transitions.end_send(send, horizon_seconds=horizon, **fields)
+        if fields["outcome"] is SendOutcome.UNAUTHORIZED:
+            self.platform.forget_token()
+        return True
+
+    def _hold(self, refused: transitions.RunRefused, read: _Read) -> None:
+        """End an attempt of which nothing was sent; leave one open whose earlier copy may still land."""
+        if not self.attempt.sends.exists():
+            because = f"before the first byte left, {str(refused)[:-1]}"
+            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), read)
+            return
+        transitions.mark_overdue(self.attempt, verdict=None, why=f"{refused} The console keeps reading.")
+        later = timezone.now() + self._until_next_look(0.0, timezone.now())
+        leases.release_attempt(self.attempt, lease=self.lease, look_again_at=later)
+
+    def _retry_at(self, send: Send, *, asked_for: object) -> datetime:
+        """Back off exponentially with full jitter, and never less than the platform asked for."""
+        bound = min(self.pace.longest_backoff, self.pace.first_wait * 2**send.number)
+        pause = random.uniform(bound / 4, bound)  # noqa: S311 - spreads load, guards nothing
+        if isinstance(asked_for, int | float):
+            pause = max(pause, float(asked_for))
+        return timezone.now() + timedelta(seconds=pause)
+
+    def _fields_of_answer(self, answer: Answer) -> dict[str, object]:
+        fields: dict[str, object] = {"status": answer.status, "correlation_id": answer.correlation_id}
+        if 200 <= answer.status < 300:
+            return {**fields, **self._fields_of_success(answer)}
+        said = error_body(answer)
+        refusal = classify(self.rtype, status=answer.status, code=said.code, message=said.message)
+        return {
+            **fields,
+            "code": said.code[:200],
+            "message": said.message,
+            "outcome": _OUTCOME_OF_REFUSAL[refusal],
+            "retry_after": answer.retry_after,
+        }
+
+    def _fields_of_success(self, answer: Answer) -> dict[str, object]:
+        if not answer.body:
+            return {"outcome": SendOutcome.APPLIED, "answered_etag": answer.etag}
+        try:
+            value = archive.check(self.rollback.config, self.rtype, answer.body)
+        except (archive.UnusableContent, InvalidDocument) as error:
+            # A gateway's page with status 200 is no answer of the platform.
+            return {"outcome": SendOutcome.UNKNOWN, "message": str(error)}
+        base = surveys.base_of(self.rtype, answer, value)
+        return {
+            "outcome": SendOutcome.APPLIED,
+            "answered_version": base.version,
+            "answered_digest": base.digest,
+            "answered_etag": answer.etag,
+        }
+
+    def _close(self, decision: Close, read: _Read) -> None:
+        snapshot = self._keep(read)
+        evidence = dict(decision.evidence)
+        if isinstance(read.live, Seen):
+            evidence["live"] = {
+                "version": read.live.version,
+                "etag": facts.etag_text(read.live.etag),
+                "digest": read.live.digest,
+                "author": read.live.author,
+            }
+        transitions.close_attempt(
+            self.attempt,
+            verdict=decision.verdict,
+            evidence=evidence,
+            explanation=explaining.explain(decision, self.rollback),
+            read_back=snapshot,
+            actor=audit.CONSOLE,
+        )
+
+    def _keep(self, read: _Read) -> Snapshot | None:
+        """Keep what was read as versions of the object, and give the one that was judged."""
+        config = self.rollback.config
+        if read.answer is None:
+            return None
+        try:
+            look = capture.remember(
+                config, self.rtype, read.answer, source=Snapshot.Source.READ_BACK, now=timezone.now(), confirmed=True
+            )
+        except archive.UnusableContent:
+            return None
+        if read.successor_snapshot is not None:
+            return read.successor_snapshot
+        return look.snapshot if look is not None else None
+
+
+def _seen_in_history(snapshot: Snapshot) -> Seen:
+    author = projection.author_of_change(archive.value_of(snapshot))
+    return Seen(snapshot.version, facts.bytes_or_none(snapshot.etag), snapshot.digest, author)
+
+
+def _sent(send: Send) -> Sent:
+    outcome = SendOutcome(send.outcome) if send.outcome else SendOutcome.UNDER_WAY
+    return Sent(outcome, send.answered_version, send.answered_digest or None)
+
+
+def _fields_of_error(error: RemoteError, outcome: SendOutcome) -> dict[str, object]:
+    return {
+        "status": error.status,
+        "code": error.code[:200],
+        "message": error.sentence,
+        "correlation_id": error.correlation_id,
+        "outcome": outcome,
+        "retry_after": error.retry_after,
+    }
+
+
+def _milliseconds(span: timedelta) -> int:
+    return max(0, round(span.total_seconds() * 1000))
+
+
+def _seconds_until(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else (moment - now).total_seconds()

@@ -1,0 +1,80 @@
+"""What an entry says of a plan, a send and a snapshot, and who has approved: facts read from rows, nothing changed."""
+
+from rollbacks import audit
+from rollbacks.models import Approval, Rollback, Send
+from rollbacks.verdicts import SendOutcome
+from tenants.models import Snapshot
+
+
+def approvals_given(rollback: Rollback) -> int:
+    """Count the approvals that are bound to this very plan, by anybody but the person who asked."""
+    return (
+        Approval.objects.filter(
+            rollback=rollback, decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest
+        )
+        .exclude(approver=rollback.requested_by_id)
+        .count()
+    )
+
+
+def approvers_of(rollback: Rollback) -> list[str]:
+    """Name everybody who approved this very plan."""
+    approvals = rollback.approvals.filter(decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest)
+    return [approval.approver.get_username() for approval in approvals.select_related("approver")]
+
+
+def etag_text(etag: bytes | memoryview | None) -> str | None:
+    """Give header bytes as text; they are Latin-1 (RFC 9110 section 5.5)."""
+    return None if etag is None else bytes(etag).decode("latin-1")
+
+
+def send_facts(send: Send) -> dict[str, object]:
+    """Give what an entry says of one send."""
+    return {
+        "number": send.number,
+        "begun_at": audit.timestamp(send.begun_at),
+        "ended_at": None if send.ended_at is None else audit.timestamp(send.ended_at),
+        "status": send.status,
+        "code": send.code,
+        "message": send.message,
+        "outcome": send.outcome or SendOutcome.UNDER_WAY,
+        "correlation_id": send.correlation_id,
+        "answered_version": send.answered_version,
+        "answered_etag": etag_text(send.answered_etag),
+    }
+
+
+def snapshot_facts(snapshot: Snapshot | None) -> dict[str, object] | None:
+    """Give what an entry says of a state that was read; None for none."""
+    if snapshot is None:
+        return None
+    return {
+        "version": snapshot.version,
+        "etag": etag_text(snapshot.etag),
+        "digest": snapshot.digest,
+        "author": snapshot.author_name,
+        "correlation_id": snapshot.correlation_id,
+    }
+
+
+def plan_facts(rollback: Rollback) -> dict[str, object]:
+    """Give what an entry says of a frozen plan: everything that an approval signs, and the numbers inside."""
+    return {
+        "request": f"{rollback.method} {rollback.path}",
+        "base": {
+            "version": rollback.base_version,
+            "etag": etag_text(rollback.base_etag),
+            "digest": rollback.base_digest,
+        },
+        "target": {"version": rollback.target.version, "digest": rollback.target_digest},
+        "sent_version": rollback.sent_version,
+        "expected_version": rollback.expected_version,
+        "body_sha256": rollback.body_sha256,
+        "guard_level": rollback.guard_level,
+        "plan_digest": rollback.plan_digest,
+    }
+
+
+def bytes_or_none(stored: bytes | memoryview | None) -> bytes | None:
+    """Give what a nullable binary column holds."""
+    return None if stored is None else bytes(stored)

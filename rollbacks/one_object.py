@@ -1,0 +1,61 @@
+"""One remote object may be tracked under several addresses: an alias of its type, or two tenants of one organization.
+
+Whatever must happen once at a time on an object is asked and locked here for all of its addresses together.
+"""
+
+from collections.abc import Sequence
+
+from django.db.models import Q, QuerySet
+
+from rollbacks import guards
+from rollbacks.models import Attempt, Rollback
+from tenants.models import TrackedConfig
+from tenants.resource_types import catalogue
+
+
+def open_attempt_sentence(config: TrackedConfig) -> str | None:
+    """Say which attempt on the remote object is open, under whichever address it is tracked, or None."""
+    opened = Attempt.objects.filter(config__in=every_address(config), state=Attempt.State.OPEN)
+    other = opened.select_related("rollback__target", "config").first()
+    if other is None:
+        return None
+    alias = "" if other.config_id == config.pk else f" as {other.config.address}"
+    return (
+        f"A rollback of this object{alias} to version {other.rollback.target.version} is under way since "
+        f"{other.opened_at:%d %b %H:%M} UTC."
+    )
+
+
+def every_address(config: TrackedConfig) -> QuerySet[TrackedConfig]:
+    """Give every config that is this remote object: itself, its alias, and those of a tenant of the same organization.
+
+    Two attempts on one object bear one author, our client, and each would take the other's write for its own.
+    """
+    tenants = Q(tenant=config.tenant_id)
+    if config.tenant.organization_id:
+        tenants |= Q(tenant__organization_id=config.tenant.organization_id)
+    names = catalogue.names_of_one_object(config.resource_type)
+    return TrackedConfig.objects.filter(tenants, resource_type__in=names, object_id=config.object_id)
+
+
+def lock_every_address(config: TrackedConfig) -> list[TrackedConfig]:
+    """Lock the rows of all that are this remote object, always in the same order."""
+    return list(every_address(config).order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def check_no_newer_live(rollback: Rollback, same: Sequence[TrackedConfig]) -> guards.Check:
+    """Refuse when a newer state than the base has been seen since the survey, whatever a stale read shows."""
+    for config in same:
+        live = config.live
+        if live is None:
+            continue
+        if rollback.base_version is not None:
+            moved = live.version > rollback.base_version
+        else:
+            moved = config.pk == rollback.config_id and live.digest != rollback.base_digest
+        if moved:
+            who = live.author_name or live.author_id or "somebody whom the platform does not name"
+            return guards.check_live_unchanged(
+                seen=rollback.base_digest, now="", moved=f"version {live.version} was seen meanwhile, written by {who}."
+            )
+    return guards.check_live_unchanged(seen="", now="", moved="")
