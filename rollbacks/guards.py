@@ -44,6 +44,8 @@ TITLES: dict[str, str] = {
     "live_unchanged": "Live is what you looked at",
     "target_readable": "The stored bytes of the target are whole",
     "target_digest": "The target's content has the digest that was recorded",
+    "type": "The console can take this type back",
+    "restorable": "All that differs can be written",
     "schema": "Only fields that the type knows",
     "version": "The version number follows from live",
     "no_op": "There is something to change",
@@ -168,6 +170,43 @@ def _suggest(key: str, known: Collection[str]) -> str:
         return f"{key} ({_EXPLAINED[key]})"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f"{key} (did you mean {near[0]}?)" if near else key
+
+
+def check_type(why_read_only: str) -> Check:
+    """Refuse a type that nobody may write, or whose way back the console cannot go."""
+    if why_read_only:
+        return _refuses("type", f"{why_read_only} Nothing was sent. Its versions can be compared and downloaded here.")
+    return _holds("type", "A plain write takes it back.")
+
+
+def check_restorable(
+    *,
+    immutable: Collection[str],
+    secret: Collection[str],
+    reset: Collection[str],
+    left: Collection[str],
+    caveat: str,
+) -> Check:
+    """Refuse where the write would not leave what the plan shows; `caveat` says what no write of the type covers."""
+    problems = [
+        f"{name} differs between live and the target, and the platform never changes it by this write"
+        for name in immutable
+    ]
+    problems += [
+        f"{name} holds a secret that the platform does not show, so what was captured is not what stands"
+        for name in secret
+    ]
+    problems += [f"live has {name}, which this write would take away" for name in reset]
+    problems += [
+        f"live has {name}, the target does not, and a PATCH leaves alone what it does not name" for name in left
+    ]
+    if problems:
+        listed = "; ".join(problems)
+        return _refuses(
+            "restorable",
+            f"{listed}. Nothing was sent. Restore other values one by one, or change this on the platform itself.",
+        )
+    return _holds("restorable", caveat or "Nothing of it is kept where a write does not reach.")
 
 
 def check_version(*, rule: str, base: int | None, sent: int | None, expected: int | None) -> Check:

@@ -5,7 +5,7 @@ strings are spelled as they were; only the version number is written anew.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tenants.documents import (
@@ -78,26 +78,68 @@ def build_body(rtype: ResourceType, *, target: bytes, live: bytes, base_version:
     """Build the full body that takes live back to the target.
 
     Writable members come from the target, stateful and carried ones from live (PLATFORM.md, "Writing"), and a member
-    that only live has is sent as an explicit null where the type says that null clears. Raises InvalidDocument when
-    either side is no JSON object.
+    that only live has is sent as an explicit null where the type says that null clears. A PATCH leaves alone what it
+    does not name, so it repeats of live only what its body must have. Secrets are never sent. Raises InvalidDocument
+    when either side is no JSON object.
     """
     old = root_members(target)
     now = root_members(live)
     sent, expected = version_to_send(rtype, base_version)
     members: dict[str, bytes] = {}
     for key in rtype.writable:
+        if key in rtype.secret:
+            continue
         if key in old:
             members[key] = old[key]
         elif key in now and rtype.null_clears:
             members[key] = b"null"
     for key in rtype.from_live:
-        if key in now:
+        if key in now and (rtype.update_method != "PATCH" or key in rtype.required):
             members[key] = now[key]
     if sent is not None:
         root, _, below = rtype.version_pointer.removeprefix("/").partition("/")
         number = str(sent).encode()
         members[root] = replace(now[root], f"/{below}", number) if below else number
     return Body(compose(members), sent, expected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrestorable:
+    """Root members because of which a write would not leave what the plan shows."""
+
+    immutable: tuple[str, ...]
+    """They differ, and the platform never changes them by this write."""
+    secret: tuple[str, ...]
+    """What a GET shows of them is not what stands."""
+    reset: tuple[str, ...]
+    """Live has them, and the write would take them away."""
+    left: tuple[str, ...]
+    """Live has them, the target does not, and a PATCH leaves alone what it does not name."""
+
+
+def unrestorable(rtype: ResourceType, *, live: Mapping[str, Value], target: Mapping[str, Value]) -> Unrestorable:
+    """Give what stands in the way of taking live to the target, by the type's own rules."""
+    patches = rtype.update_method == "PATCH"
+    stays_masked = [key for key in rtype.secret if key in rtype.writable]
+    return Unrestorable(
+        immutable=tuple(key for key in rtype.immutable if not _equal(live.get(key), target.get(key))),
+        secret=tuple(
+            key
+            for key in stays_masked
+            # A PATCH does not name it, so it stays; a PUT that leaves it out resets it.
+            if (not _equal(live.get(key), target.get(key)) if patches else live.get(key) or target.get(key))
+        ),
+        reset=() if patches else tuple(key for key in rtype.reset if live.get(key)),
+        left=tuple(
+            key for key in rtype.writable if live.get(key) is not None and key not in target and key not in rtype.secret
+        )
+        if patches and not rtype.null_clears
+        else (),
+    )
+
+
+def _equal(one: Value, other: Value) -> bool:
+    return canonical_bytes([one]) == canonical_bytes([other])
 
 
 class NotOnBothSides(Exception):

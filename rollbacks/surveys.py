@@ -6,6 +6,7 @@ when a person plans, and again right before the first byte may leave.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.utils import timezone
 
@@ -106,6 +107,7 @@ def take_survey(
     needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
     given = facts.approvals_given(planned) if planned is not None else 0
     checks = [
+        guards.check_type(rtype.why_read_only),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
         _identity(config, platform),
         _permissions(rtype, platform),
@@ -116,10 +118,12 @@ def take_survey(
     if only_problem is not None:
         checks.append(guards.refuse_schema(only_problem))
     elif old is not None and live is not None and body is not None:
+        wanted_value = archive.value_from(wanted) if wanted is not None else old
         checks += [
+            _restorable(rtype, live=live.value, target=wanted_value),
             guards.check_schema(
-                unknown_in_target=set(old) - rtype.known,
-                unknown_in_live=set(live.value) - rtype.known,
+                unknown_in_target=_unknown(rtype, old),
+                unknown_in_live=_unknown(rtype, live.value),
                 missing=[key for key in rtype.required if key not in old and key in rtype.writable],
                 known=rtype.known,
             ),
@@ -192,6 +196,18 @@ def _body(rtype: ResourceType, wanted: bytes, live: Live) -> plans.Body | None:
         return None
 
 
+def _unknown(rtype: ResourceType, value: dict[str, Value]) -> set[str]:
+    """Give the members that the type does not declare; one that nobody may write declares only what is set apart."""
+    return set(value) - rtype.known if rtype.update_method else set()
+
+
+def _restorable(rtype: ResourceType, *, live: dict[str, Value], target: dict[str, Value]) -> guards.Check:
+    found = plans.unrestorable(rtype, live=live, target=target)
+    return guards.check_restorable(
+        immutable=found.immutable, secret=found.secret, reset=found.reset, left=found.left, caveat=rtype.caveat
+    )
+
+
 def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
     try:
         connections.check_identity(config.tenant, platform)
@@ -201,12 +217,13 @@ def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
 
 
 def _permissions(rtype: ResourceType, platform: Platform) -> guards.Check:
-    needed = [permission for permission in (rtype.read_permission, rtype.write_permission) if permission]
+    both = (rtype.read_permissions, rtype.write_permissions)
+    needed = [str(permissions) for permissions in both if permissions.names]
     try:
         granted = platform.client_permissions()
     except RemoteError as error:
         return guards.check_permissions(needed=needed, missing=(), problem=error.sentence)
-    missing = [permission for permission in needed if not holds(granted, permission)]
+    missing = dict.fromkeys(lack for permissions in both for lack in permissions.missing(partial(holds, granted)))
     return guards.check_permissions(needed=needed, missing=missing, problem=None)
 
 

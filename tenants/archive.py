@@ -20,7 +20,7 @@ from tenants import trail
 from tenants.documents import InvalidDocument, load
 from tenants.models import Document, Snapshot, TrackedConfig
 from tenants.resource_types import projection
-from tenants.resource_types.definition import ResourceType, VersionRule
+from tenants.resource_types.definition import PARENT_AND_ID, ResourceType, VersionRule
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,8 +88,9 @@ def check(config: TrackedConfig, rtype: ResourceType, raw: bytes, *, version: in
     """
     value = value_from(raw)
     shown_id = value.get("id")
-    if isinstance(shown_id, str) and shown_id != config.object_id:
-        raise UnusableContent(f"The answer is another object: its id is {shown_id!r}, not {config.object_id!r}.")
+    asked_for = _shown_id(config, rtype)
+    if isinstance(shown_id, str) and asked_for is not None and shown_id != asked_for:
+        raise UnusableContent(f"The answer is another object: its id is {shown_id!r}, not {asked_for!r}.")
     if rtype.version_rule is not VersionRule.NONE:
         shown = projection.version_of(rtype, value)
         if shown is None:
@@ -99,6 +100,13 @@ def check(config: TrackedConfig, rtype: ResourceType, raw: bytes, *, version: in
         if version is not None and shown != version:
             raise UnusableContent(f"The answer to version {version} is version {shown}.")
     return value
+
+
+def _shown_id(config: TrackedConfig, rtype: ResourceType) -> str | None:
+    """Give the id that the object shows; None where its path ends in something else than that, so it may be another."""
+    if not rtype.object_path.endswith("{id}"):
+        return None
+    return config.object_id.rpartition(PARENT_AND_ID)[2] if rtype.in_parent else config.object_id
 
 
 def record(

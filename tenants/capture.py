@@ -48,7 +48,7 @@ from tenants.remote.errors import (
     WrongOrganization,
 )
 from tenants.resource_types import catalogue, projection
-from tenants.resource_types.definition import ResourceType, VersionRule
+from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, Paging, ResourceType, VersionRule
 
 if TYPE_CHECKING:
     from tenants.documents import Value
@@ -127,7 +127,34 @@ def _no_progress(_done: int, _total: int) -> None:
 
 def object_path(rtype: ResourceType, object_id: str) -> str:
     """Give the path of an object; raises InvalidObjectId for an id that would change the path's shape."""
-    return rtype.object_path.format(id=quote(checked_object_id(object_id), safe=""))
+    return _filled(rtype.object_path, rtype, object_id)
+
+
+def _filled(template: str, rtype: ResourceType, object_id: str) -> str:
+    """Fill in `{parent}` and `{id}`; `{version}` stays. Raises InvalidObjectId."""
+    parent, own = _split_id(rtype, object_id)
+    return template.replace("{parent}", quote(parent, safe="")).replace("{id}", quote(own, safe=""))
+
+
+def _split_id(rtype: ResourceType, object_id: str) -> tuple[str, str]:
+    """Give the parent's id, empty where there is none, and the object's own; raises InvalidObjectId."""
+    if rtype.is_singleton:
+        if object_id != SINGLETON_ID:
+            raise InvalidObjectId(
+                f"There is exactly one {rtype.title} in an organization, addressed as {rtype.name}:{SINGLETON_ID}, not "
+                f"as {object_id[:60]!r}. Nothing was tracked."
+            )
+        return "", object_id
+    if not rtype.in_parent:
+        return "", checked_object_id(object_id)
+    parent, mark, own = object_id.partition(PARENT_AND_ID)
+    if not (parent and mark and own) or PARENT_AND_ID in own:
+        raise InvalidObjectId(
+            f"{object_id[:60]!r} does not address a {rtype.title}: its path needs the id of the object that it is in, "
+            f"too. Write both with {PARENT_AND_ID} between, for example parent-1{PARENT_AND_ID}object-2. Nothing was "
+            f"tracked."
+        )
+    return checked_object_id(parent), checked_object_id(own)
 
 
 def checked_object_id(object_id: str) -> str:
@@ -156,6 +183,7 @@ def track(tenant: Tenant, rtype: ResourceType, object_ids: "list[str] | dict[str
     names = object_ids if isinstance(object_ids, dict) else dict.fromkeys(object_ids, "")
     for object_id in names:
         checked_object_id(object_id)
+        _split_id(rtype, object_id)
     now = timezone.now()
     tracking = Tracking(added=[], already=[])
     with transaction.atomic():
@@ -176,18 +204,33 @@ def discover(tenant: Tenant, rtype: ResourceType, platform: "Platform") -> list[
     Raises NotListed for a type that cannot be listed, and the tree of `remote.errors`. A client sees only the
     divisions of its roles (PLATFORM.md, "Access"), so an object that is missing here may still exist.
     """
-    if rtype.list_path is None:
+    if rtype.is_singleton:
+        return [(SINGLETON_ID, rtype.title)]
+    if rtype.list_path is None or (rtype.in_parent and not rtype.parent):
+        why = "the platform has no list of them" if rtype.list_path is None else "they are listed inside other objects"
         raise NotListed(
-            f"Objects of the type {rtype.name} cannot be listed: the platform has no list of them. Name their ids "
-            f"instead; nothing was tracked in {tenant.slug}."
+            f"Objects of the type {rtype.name} cannot be listed: {why}. Name their ids instead; nothing was tracked in "
+            f"{tenant.slug}."
         )
+    if not rtype.in_parent:
+        return list(_listed(rtype.list_path, rtype.paging, platform).items())
+    around = catalogue.get(rtype.parent)
     found: dict[str, str] = {}
-    for raw in platform.entities(rtype.list_path):
-        value = archive.value_from(raw)
-        object_id, name = value.get("id"), value.get("name")
-        if isinstance(object_id, str) and object_id:
-            found[object_id] = name if isinstance(name, str) else ""
+    for parent, parent_name in _listed(around.list_path or "", around.paging, platform).items():
+        path = rtype.list_path.replace("{parent}", quote(checked_object_id(parent), safe=""))
+        for own, name in _listed(path, rtype.paging, platform).items():
+            found[f"{parent}{PARENT_AND_ID}{own}"] = " / ".join(part for part in (parent_name, name) if part)
     return list(found.items())
+
+
+def _listed(path: str, paging: Paging, platform: "Platform") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for raw in platform.entities(path, paging=paging):
+        value = archive.value_from(raw)
+        object_id = value.get("id")
+        if isinstance(object_id, str) and object_id:
+            found[object_id] = _name(value)
+    return found
 
 
 # --- live ------------------------------------------------------------------------------------------------------------
@@ -326,8 +369,8 @@ def _report_move(
 
 
 def _name(value: "dict[str, Value]") -> str:
-    name = value.get("name")
-    return name[:300] if isinstance(name, str) else ""
+    shown = (value.get(key) for key in ("name", "displayName"))
+    return next((name[:300] for name in shown if isinstance(name, str)), "")
 
 
 def _heartbeat(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetime, name: str = "") -> Look:
@@ -453,7 +496,7 @@ def _missing_versions(
 
 
 def _history_path(config: TrackedConfig, rtype: ResourceType) -> str:
-    return (rtype.history_path or "").format(id=quote(checked_object_id(config.object_id), safe=""))
+    return _filled(rtype.history_path or "", rtype, config.object_id)
 
 
 def read_version(config: TrackedConfig, version: int, platform: "Platform") -> Snapshot:
@@ -481,8 +524,8 @@ def _import_version(
 ) -> tuple[Snapshot, bool]:
     if rtype.history_version_path is None:
         raise ValueError(f"The platform keeps no history of the type {rtype.name}. Nothing was read.")
-    object_id = quote(checked_object_id(config.object_id), safe="")
-    answer = platform.read(rtype.history_version_path.format(id=object_id, version=version))
+    path = _filled(rtype.history_version_path, rtype, config.object_id).replace("{version}", str(version))
+    answer = platform.read(path)
     archive.check(config, rtype, answer.body, version=version)
     with transaction.atomic():
         return archive.record(config, rtype, answer, source=Snapshot.Source.HISTORY, seen_at=answer.received_at)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tenants import capture, connections
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST_SKEW = timedelta(seconds=30)
 """More than this between the two clocks is worth a word; times in the trail are this machine's."""
+FIRST_TYPE = "agentassist.config"
 REQUESTS_A_MINUTE = 300
 """The platform's default for one client-credentials token (PLATFORM.md, "Errors and limits")."""
 
@@ -45,19 +47,27 @@ def check(tenant: "Tenant") -> list[Finding]:
         )
     except RemoteError as error:
         findings.append(Finding(name="organization", ok=False, sentence=error.sentence))
-    return [*findings, *_permissions(platform), _clock(platform), _limits(tenant)]
+    return [*findings, *_permissions(tenant, platform), _clock(platform), _limits(tenant)]
 
 
-def _permissions(platform: "Platform") -> list[Finding]:
+def _permissions(tenant: "Tenant", platform: "Platform") -> list[Finding]:
+    """Say of each type whether the client may read and write it; only what is tracked has to be so.
+
+    Where nothing is tracked yet, the family that the console is made for stands in for it.
+    """
     try:
         held = platform.client_permissions()
     except RemoteError as error:
         return [Finding(name="permissions", ok=False, sentence=error.sentence)]
-    findings = []
+    tracked = set(tenant.configs.values_list("resource_type", flat=True)) or {FIRST_TYPE}
+    findings, out_of_reach = [], []
     for rtype in catalogue.all_types():
-        wanted = {"read": rtype.read_permission, "write": rtype.write_permission}
-        missing = [f"{use} ({name})" for use, name in wanted.items() if not holds(held, name)]
-        needed = ", ".join(name for name in wanted.values() if name)
+        wanted = {"read": rtype.read_permissions, "write": rtype.write_permissions}
+        missing = [f"{use} ({lack})" for use, needed in wanted.items() for lack in needed.missing(partial(holds, held))]
+        if missing and rtype.name not in tracked:
+            out_of_reach.append(rtype.title)
+            continue
+        needed = ", ".join(str(needed) for needed in wanted.values() if needed.names)
         findings.append(
             Finding(
                 name="permissions",
@@ -67,6 +77,12 @@ def _permissions(platform: "Platform") -> list[Finding]:
                 else f"{rtype.title}: {needed or 'none needed'}.",
             )
         )
+    if out_of_reach:
+        sentence = (
+            f"{len(out_of_reach)} types that are not tracked here are out of this client's reach: "
+            f"{', '.join(out_of_reach)}. Add permissions to its role before you track them."
+        )
+        findings.append(Finding(name="permissions", ok=None, sentence=sentence))
     return findings
 
 

@@ -123,7 +123,7 @@ def difference(before: Snapshot, after: Snapshot, type_name: str) -> "tuple[Diff
 
 def by_itself(rtype: "ResourceType") -> frozenset[str]:
     """Give the root members that a rollback does not write: they are shown, muted and apart."""
-    return frozenset((*rtype.read_only, *rtype.stateful, *rtype.volatile))
+    return rtype.set_by_platform
 
 
 def _compared(before: "Value", after: "Value", rtype: "ResourceType") -> Difference:

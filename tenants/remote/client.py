@@ -29,17 +29,17 @@ from tenants.remote.errors import (
     UnexpectedAnswer,
 )
 from tenants.remote.limits import LIMITS, Limits
-from tenants.remote.lists import Page, page_of
+from tenants.remote.lists import FIRST_PAGE, Page, page_of
 from tenants.remote.permissions import granted
 from tenants.remote.refusing import check_json, error_of
 from tenants.remote.tokens import Token, TokenCache, credentials_refused, token_in
+from tenants.resource_types.definition import Paging
 
 USER_AGENT: Final = "config-vault/0.1 (guarded rollbacks)"
 TOKENS: Final = TokenCache(clock=time.monotonic)
 os.register_at_fork(after_in_child=TOKENS.start_anew)
 
 _WRITING_METHODS: Final = frozenset({"PUT", "PATCH"})
-_PAGE_SIZE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +126,17 @@ class Platform:
         answer = self._with_renewal("POST", path, {"Content-Type": "application/json"}, body)
         return self._usable(answer, asked=asked, conditional=False)
 
-    def entities(self, path: str, *, params: Mapping[str, str | int] | None = None) -> Iterator[bytes]:
-        """Give each entity of a numbered list as its exact bytes, page by page.
+    def entities(
+        self, path: str, *, paging: Paging = Paging.NUMBERED, params: Mapping[str, str | int] | None = None
+    ) -> Iterator[bytes]:
+        """Give each entity of a list as its exact bytes, page by page, walked as `paging` says.
 
         `nextUri` is followed until it is absent; where a service leaves it out, pages are counted. Raises `CyclicList`
         for a list that leads in a circle, leads elsewhere or never ends, `NotJson` for a page that is none.
         """
-        query: Mapping[str, str | int] = {"pageNumber": 1, "pageSize": _PAGE_SIZE, **(params or {})}
+        query: Mapping[str, str | int] = {**FIRST_PAGE[paging], **(params or {})}
         check_path(path)
-        uri: str | None = f"{path}?{urlencode(query)}"
+        uri: str | None = f"{path}?{urlencode(query)}" if query else path
         visited: set[str] = set()
         while uri is not None:
             if uri in visited or len(visited) >= self._limits.pages:
@@ -144,9 +146,9 @@ class Platform:
                 )
                 raise CyclicList(message)
             visited.add(uri)
-            page = self._page(path, uri)
+            page = self._page(path, uri, paging)
             yield from page.entities
-            uri = self._after(page, path=path, query=query)
+            uri = self._after(page, path=path, query=query, paging=paging)
 
     def organization(self) -> Organization:
         """Give the organization that the OAuth client belongs to (`GET /api/v2/tokens/me`)."""
@@ -309,20 +311,19 @@ class Platform:
             return None
         return error.retry_after + self._jitter() * self._limits.first_pause_seconds
 
-    def _page(self, path: str, uri: str) -> Page:
+    def _page(self, path: str, uri: str, paging: Paging) -> Page:
         answer = self._read_patiently(uri, {})
         try:
-            return page_of(answer.body)
+            return page_of(answer.body, paging)
         except InvalidDocument as error:
             message = f"The list at {path} could not be read: {error} The rest was not read."
             raise NotJson(message, status=answer.status, correlation_id=answer.correlation_id) from error
 
-    def _after(self, page: Page, *, path: str, query: Mapping[str, str | int]) -> str | None:
+    def _after(self, page: Page, *, path: str, query: Mapping[str, str | int], paging: Paging) -> str | None:
         if page.next_uri is not None:
             return next_page(self._api, path=path, uri=page.next_uri)
-        if page.entities and page.number is not None and page.count is not None and page.number < page.count:
-            return f"{path}?{urlencode({**query, 'pageNumber': page.number + 1})}"
-        return None
+        counted = page.counted(paging)
+        return None if counted is None else f"{path}?{urlencode({**query, **counted})}"
 
     def _value(self, answer: Answer, *, asked: str) -> Any:
         try:

@@ -38,6 +38,8 @@ def holds(permissions: AbstractSet[str], needed: str) -> bool:
     """Tell whether a set of permissions covers one that is needed; an empty need is always covered."""
     if not needed or needed in permissions:
         return True
+    if ":" not in needed:  # a few old permissions are one word, such as `admin`
+        return False
     domain, *entity, action = needed.split(":")
     wanted = entity[0] if entity else "*"
     return any(f"{domain}:{named}:{act}" in permissions for named in {wanted, "*"} for act in {action, "*"})

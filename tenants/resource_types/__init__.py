@@ -1,4 +1,4 @@
-"""The catalogue: what the console knows of each type of remote object, as data (`catalogue.toml`)."""
+"""The catalogue: what the console knows of each type of remote object, as data (`data/`)."""
 
 from tenants.resource_types.catalogue import InvalidCatalogue, UnknownType, all_types, get
 from tenants.resource_types.definition import Guard, Paging, ResourceType, VersionRule

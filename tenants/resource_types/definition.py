@@ -9,12 +9,20 @@ types keep their version inside `metadata`. Every root member belongs to exactly
 
 Two kinds of read-only members go into the body all the same: those in `carried`, as they are on live (the assist
 contract names `id` among the members of a body), and the version, by the type's `version_rule`.
+
+`immutable` cuts across: what the platform never changes by this write. A writable immutable member is sent, a
+read-only one is not, both are in the digest, and a plan is refused while live and the target differ in one.
+
+A type that nobody may write (`update_method` is empty) need not know its members: all are in the digest, save those
+that it names read-only or stateful.
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class VersionRule(StrEnum):
@@ -47,10 +55,82 @@ class Guard(StrEnum):
 
 
 class Paging(StrEnum):
-    """How a list of objects is walked."""
+    """How a list of objects is walked (PLATFORM.md, "Paging")."""
 
     NUMBERED = "numbered"
+    """By `pageNumber` and `pageSize`."""
+    CURSOR = "cursor"
+    """By `after` and `pageSize`; only `nextUri` says how it goes on."""
+    UNPAGED = "unpaged"
+    """All at once."""
+    SCIM = "scim"
+    """By `startIndex` and `count`, in `Resources` (RFC 7644 section 3.4.2.4)."""
+    SINGLETON = "singleton"
+    """There is exactly one object, and its path has no id."""
     NONE = "none"
+    """There is no list."""
+
+
+class Step(StrEnum):
+    """What takes an object of the type back, where a plain write of it does not."""
+
+    DRAFT_AND_PUBLISH = "draft_and_publish"
+    """Write the draft, then publish it."""
+    PUBLISH_AND_REPOINT = "publish_and_repoint"
+    """Write the draft, wait until it is active, publish it, and point every deployment at the new version."""
+    PUBLISH_VERSION = "publish_version"
+    """Publish an older version again."""
+    NATIVE_ROLLBACK = "native_rollback"
+    """Have the platform roll back to one of its own versions."""
+    NATIVE_RESTORE = "native_restore"
+    """Have the platform make a new version out of one of its own."""
+
+    @property
+    def sentence(self) -> str:
+        """What it takes, for people."""
+        return _STEPS[self]
+
+
+_STEPS: Final[dict[Step, str]] = {
+    Step.DRAFT_AND_PUBLISH: "takes a draft that is written and then published",
+    Step.PUBLISH_AND_REPOINT: (
+        "takes a draft that is written, published once it is active, and then pointed at by its deployments"
+    ),
+    Step.PUBLISH_VERSION: "takes an older version that is published again",
+    Step.NATIVE_ROLLBACK: "takes the platform's own rollback to one of its versions",
+    Step.NATIVE_RESTORE: "takes the platform's own restoring of one of its versions",
+}
+
+STEPS_CARRIED_OUT: Final[frozenset[Step]] = frozenset()
+"""The steps that the console can carry out by now; a type that needs another one is tracked read-only."""
+
+SINGLETON_ID: Final = "singleton"
+"""How an object is addressed that is the only one of its type."""
+PARENT_AND_ID: Final = "~"
+"""Stands between the id of an object's parent and its own, where the path needs both: `kb-7~doc-12`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What an OAuth client needs for one kind of request, as the platform publishes it: any of these, or all."""
+
+    mode: str
+    """`any` or `all`."""
+    names: tuple[str, ...]
+    """Empty where nothing is known to be needed."""
+
+    def missing(self, holds: Callable[[str], bool]) -> tuple[str, ...]:
+        """Give what a client lacks, ready for a sentence; `holds` tells whether it has a permission."""
+        lacking = tuple(name for name in self.names if not holds(name))
+        if self.mode == "all" or len(self.names) < 2:
+            return lacking
+        return () if len(lacking) < len(self.names) else (f"one of {' or '.join(lacking)}",)
+
+    def __str__(self) -> str:
+        return (" or " if self.mode == "any" else " and ").join(self.names)
+
+
+NO_PERMISSIONS: Final = Permissions("all", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +142,9 @@ class ResourceType:
     title: str
     """As people say it, for example "Agent Assist configuration"."""
     object_path: str
-    """With one `{id}`."""
+    """With one `{id}`, a `{parent}` before it where the object lives inside another one, neither for a singleton."""
+    parent: str
+    """The type whose list gives the parents; empty when there is none, or none that the catalogue knows."""
     list_path: str | None
     """Where the objects are listed; None when they cannot be listed."""
     paging: Paging
@@ -70,8 +152,14 @@ class ResourceType:
     """Where the platform lists its own versions of the object, with one `{id}`; None when it keeps none."""
     history_version_path: str | None
     """Where it shows one of them, with `{id}` and `{version}`."""
+    native_history: tuple[str, ...]
+    """Where the platform keeps a history of its own that the console does not import."""
     update_method: str
     """`PUT` or `PATCH`; empty when nobody may write the type."""
+    rollback_step: Step | None
+    """What a rollback takes beyond a plain write of the object; None when that write is all."""
+    caveat: str
+    """What a rollback of this type does not bring back, in whole sentences; empty when it brings back everything."""
     version_rule: VersionRule
     version_pointer: str
     """Where the version stands; empty when the type has none."""
@@ -86,19 +174,27 @@ class ResourceType:
     """Read-only members that the body repeats as they are on live, because the type's contract names them in it."""
     volatile: tuple[str, ...]
     """Members that move by themselves: a page sets them apart, and they are no drift."""
+    immutable: tuple[str, ...]
+    """Members that the platform never changes by this write; a plan is refused while they differ."""
+    reset: tuple[str, ...]
+    """Members that a write takes away, because a body names them otherwise; a plan is refused while live has one."""
+    secret: tuple[str, ...]
+    """Members that a GET masks or leaves out: what was captured is not what stands, so it is never sent."""
     null_clears: bool
     """Whether a member that live has and the target lacks is sent as an explicit null; the two are then equal."""
     identity_keys: tuple[str, ...]
     """Keys by which the items of lists inside this type are told apart, best first."""
-    read_permission: str
-    """Empty where PLATFORM.md names none."""
-    write_permission: str
+    read_permissions: Permissions
+    """Empty where the platform publishes none."""
+    write_permissions: Permissions
     visibility_horizon_seconds: float
     """How long a read may still show what was before a write."""
     lost_race: tuple[str, ...]
     """Signatures of a lost race: `STATUS`, `STATUS code` or `STATUS ~ words of the message`."""
     locked: tuple[str, ...]
     """Signatures of an object that is locked for a while."""
+    refused: tuple[str, ...]
+    """Signatures of refusals that look like one of those and are neither, such as a dependency."""
     active_version_query: str | None
     """Where to ask which version is active in routing; None when that cannot be seen."""
     alias_of: str | None = None
@@ -108,6 +204,44 @@ class ResourceType:
     def known(self) -> frozenset[str]:
         """Every root member that the type may have."""
         return frozenset((*self.writable, *self.stateful, *self.read_only))
+
+    @property
+    def content(self) -> frozenset[str]:
+        """Every root member that the digest is over, as far as the type names them."""
+        return frozenset((*self.writable, *self.immutable))
+
+    @property
+    def set_by_platform(self) -> frozenset[str]:
+        """Every root member that a rollback leaves alone and that is no drift: pages set them apart."""
+        return frozenset((*self.read_only, *self.stateful, *self.volatile)) - frozenset(self.immutable)
+
+    @property
+    def is_singleton(self) -> bool:
+        """Whether there is exactly one object of the type."""
+        return self.paging is Paging.SINGLETON
+
+    @property
+    def in_parent(self) -> bool:
+        """Whether an object is found only through the one that it lives in."""
+        return "{parent}" in self.object_path
+
+    @property
+    def one(self) -> str:
+        """The title with its article, for a sentence."""
+        vowel = self.title[0] in "AEIO"
+        return f"{'an' if vowel else 'a'} {self.title}"
+
+    @property
+    def why_read_only(self) -> str:
+        """Say why the console does not roll this type back, in whole sentences; empty where it does."""
+        if not self.update_method:
+            return f"The platform lets nobody write {self.one} through its API, so it is tracked read-only."
+        if self.rollback_step is not None and self.rollback_step not in STEPS_CARRIED_OUT:
+            return (
+                f"Taking {self.one} back {self.rollback_step.sentence}. The console does not carry that out yet, "
+                "so the type is tracked read-only."
+            )
+        return ""
 
     @property
     def from_live(self) -> tuple[str, ...]:

@@ -23,14 +23,14 @@ class Author:
 
 
 def project(rtype: ResourceType, value: Mapping[str, Value]) -> dict[str, Value]:
-    """Give the writable members of an object, in its order.
+    """Give the members of an object that are its configuration, in its order: those that are written or never change.
 
-    Where null clears a member (`null_clears`), null and absent are one configuration, and nulls are left out.
+    Where null clears a member (`null_clears`), null and absent are one configuration, and nulls are left out. Of a type
+    that nobody may write, it is all that the platform does not set by itself.
     """
+    content = rtype.content if rtype.update_method else frozenset(value) - rtype.set_by_platform
     return {
-        key: member
-        for key, member in value.items()
-        if key in rtype.writable and not (rtype.null_clears and member is None)
+        key: member for key, member in value.items() if key in content and not (rtype.null_clears and member is None)
     }
 
 

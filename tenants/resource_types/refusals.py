@@ -52,6 +52,10 @@ def classify(rtype: ResourceType, *, status: int, code: str, message: str) -> Re
         return Refusal.RATE_LIMITED
     lock = _weight(rtype.locked, status=status, code=code, message=message)
     race = _weight(rtype.lost_race, status=status, code=code, message=message)
+    refused = _weight(rtype.refused, status=status, code=code, message=message)
+    if refused and refused >= max(lock, race):
+        # A 409 proves nothing, whatever its code says (PROTOCOL.md, "A 409 or 412 does not prove that we lost").
+        return Refusal.FOR_GOOD if status in _FOR_GOOD else Refusal.UNKNOWN
     # At equal weight it is a lock: a lock is looked at again before anything else happens.
     if lock and lock >= race:
         return Refusal.LOCKED

@@ -69,9 +69,32 @@ def test_every_refusal_says_that_nothing_was_sent() -> None:
         guards.check_target_digest(recorded="a" * 64, computed=None),
         guards.check_no_op(live="a", target="a", version=41),
         guards.check_in_flight("A rollback of this object is under way."),
+        guards.check_type("The platform lets nobody write an Agent script through its API."),
+        guards.check_restorable(immutable=["columnNames"], secret=[], reset=[], left=[], caveat=""),
         guards.check_version(rule="increment", base=None, sent=None, expected=None),
     ]
     for check in refusals:
         assert check.refuses
         assert "Nothing was sent" in check.message, check.guard
         assert check.title == guards.TITLES[check.guard]
+
+
+def test_each_member_that_a_write_cannot_bring_back_is_named_with_its_reason() -> None:
+    check = guards.check_restorable(
+        immutable=["columnNames"], secret=["password"], reset=["owners"], left=["description"], caveat=""
+    )
+
+    assert check.message == (
+        "ColumnNames differs between live and the target, and the platform never changes it by this write; "
+        "password holds a secret that the platform does not show, so what was captured is not what stands; "
+        "live has owners, which this write would take away; "
+        "live has description, the target does not, and a PATCH leaves alone what it does not name. "
+        "Nothing was sent. Restore other values one by one, or change this on the platform itself."
+    ).replace("ColumnNames", "columnNames")
+
+
+def test_a_type_with_more_than_a_write_reaches_says_so_where_nothing_refuses() -> None:
+    held = guards.check_restorable(immutable=[], secret=[], reset=[], left=[], caveat="Rows are not brought back.")
+
+    assert not held.refuses
+    assert held.message == "Rows are not brought back."

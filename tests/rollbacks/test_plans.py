@@ -11,6 +11,7 @@ from rollbacks.plans import (
     guard_level,
     plan_digest,
     restore_only,
+    unrestorable,
     usable_for_if_match,
 )
 from tenants.documents import load
@@ -127,3 +128,74 @@ def test_a_value_inside_a_list_is_restored_alone_only_where_both_sides_have_the_
         "/content/rules/1/limit cannot be restored by itself: "
         '/content/rules/1 is id "fraud" there and id "complaint" on live.'
     )
+
+
+USER = catalogue.get("users.user")
+GROUP = catalogue.get("groups.group")
+PLANNING_GROUP = catalogue.get("wfm.planninggroup")
+
+
+def test_a_patch_names_what_it_restores_and_repeats_nothing_else_of_live() -> None:
+    old = b'{"id": "u-1", "name": "Ines Duarte", "version": 3, "title": "Agent", "state": "inactive"}'
+    now = b'{"id": "u-1", "name": "Ines D.", "version": 9, "title": "Lead", "state": "active", "skills": []}'
+
+    body = build_body(USER, target=old, live=now, base_version=9)
+
+    assert load(body.raw) == {"name": "Ines Duarte", "title": "Agent", "version": 9}
+    assert body.expected_version == 10
+
+
+def test_a_version_inside_metadata_goes_out_unchanged_with_what_is_beside_it() -> None:
+    old = b'{"id": "g", "name": "Billing", "routePaths": [], "metadata": {"version": 3}}'
+    now = b'{"id": "g", "name": "Bills", "routePaths": [1.50], "metadata": {"version": 7, "modifiedBy": {"id": "u-2"}}}'
+
+    body = build_body(PLANNING_GROUP, target=old, live=now, base_version=7)
+
+    assert load(body.raw) == {
+        "name": "Billing",
+        "routePaths": [],
+        "metadata": {"version": 7, "modifiedBy": {"id": "u-2"}},
+    }
+    assert (body.sent_version, body.expected_version) == (7, 8)
+
+
+def test_a_secret_is_never_sent() -> None:
+    masked = replace(QUEUE, secret=("description",))
+
+    value = load(build_body(masked, target=b'{"name": "n", "description": "***"}', live=b"{}", base_version=None).raw)
+
+    assert value == {"name": "n"}
+
+
+def test_columns_of_a_contact_list_that_differ_are_named_and_other_order_of_members_is_no_difference() -> None:
+    contacts = catalogue.get("outbound.contactlist")
+    live = {"columnNames": ["name", "phone"], "phoneColumns": [{"columnName": "phone", "type": "cell"}]}
+    target = {"columnNames": ["name", "mobile"], "phoneColumns": [{"type": "cell", "columnName": "phone"}]}
+
+    found = unrestorable(contacts, live=live, target=target)  # type: ignore[arg-type]  # lists of one kind
+
+    assert found.immutable == ("columnNames",)
+    assert (found.secret, found.reset, found.left) == ((), (), ())
+
+
+def test_owners_that_a_write_of_a_group_would_take_away_are_named_and_none_are_none() -> None:
+    assert unrestorable(GROUP, live={"owners": [{"id": "u-1"}]}, target={}).reset == ("owners",)
+    assert unrestorable(GROUP, live={"owners": []}, target={"owners": [{"id": "u-1"}]}).reset == ()
+
+
+def test_a_patch_that_cannot_take_a_member_away_says_so_unless_null_clears() -> None:
+    live, target = {"name": "n", "title": "Lead"}, {"name": "n"}
+
+    assert unrestorable(USER, live=live, target=target).left == ("title",)
+    assert unrestorable(replace(USER, null_clears=True), live=live, target=target).left == ()
+    assert unrestorable(replace(USER, update_method="PUT"), live=live, target=target).left == ()
+
+
+def test_a_secret_stands_in_the_way_of_a_put_always_and_of_a_patch_only_where_it_shows_a_difference() -> None:
+    put, patch = replace(QUEUE, secret=("description",)), replace(USER, secret=("title",))
+
+    assert unrestorable(put, live={"description": "***"}, target={"description": "***"}).secret == ("description",)
+    assert unrestorable(put, live={}, target={}).secret == ()
+    assert unrestorable(patch, live={"title": "***"}, target={"title": "***"}).secret == ()
+    assert unrestorable(patch, live={"title": "***"}, target={"title": "**"}).secret == ("title",)
+    assert unrestorable(catalogue.get("oauth.client"), live={"secret": "a"}, target={"secret": "b"}).secret == ()

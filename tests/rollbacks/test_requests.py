@@ -182,8 +182,11 @@ def test_a_plan_shows_every_guard_and_writes_nothing_anywhere(desk: Desk) -> Non
     target = version(desk.world.config, desk.good_version)
     survey = actions.plan_rollback(desk.world.config, target, acting_user=desk.world.carol)
     assert [(check.guard, check.standing) for check in survey.checks] == [
-        *((guard, "holds") for guard in ("tenant", "identity", "permissions", "live_unchanged")),
-        *((guard, "holds") for guard in ("target_readable", "target_digest", "schema", "version", "no_op")),
+        *((guard, "holds") for guard in ("type", "tenant", "identity", "permissions", "live_unchanged")),
+        *(
+            (guard, "holds")
+            for guard in ("target_readable", "target_digest", "restorable", "schema", "version", "no_op")
+        ),
         ("in_flight", "holds"),
         ("approvals", "pending"),
     ]

@@ -158,11 +158,17 @@ def test_tenant_check_names_each_missing_permission_and_ends_with_6(world: World
     world.practice.platform.control.set_permissions(
         {"organization": "northwind", "remove": ["agentassist:config:write", "routing:queue:edit"]}
     )
+    making.track(world.northwind, "q-billing-emea", type_name="routing.queue")
     ran = run("tenant", "check", "northwind", "--json")
 
     assert ran.code == 6
     wrong = [one["message"] for one in ran.document["checks"] if one["ok"] is False]
+    told = [one["message"] for one in ran.document["checks"] if one["ok"] is None and one["name"] == "permissions"]
     assert len(wrong) == 2
+    assert len(told) == 1
+    assert "Agent checklist" in told[0]
+    assert "Planning group" in told[0]
+    assert "Outbound campaign" not in told[0]
     assert "agentassist:config:write" in wrong[0]
     assert "routing:queue:edit" in wrong[1]
 

@@ -100,7 +100,7 @@ def _side(
 
 
 def _set_by_the_server(rtype: "ResourceType") -> tuple[str, ...]:
-    return (*rtype.read_only, *rtype.stateful, *rtype.volatile)
+    return tuple(rtype.set_by_platform)
 
 
 def _named(word: str, side: "dict[str, Value]") -> str:

@@ -189,7 +189,7 @@ def test_the_alias_writes_the_same_object_under_its_own_permission(practice: Pra
     alias = get("analytics.agentassist.config")
     path = fill_path(alias.object_path, object_id="cfg-1")
     live = bank.read(path)
-    assert alias.write_permission == "analytics:agentassist-config:write"
+    assert alias.write_permissions.names == ("analytics:agentassist-config:write",)
 
     answer = bank.write("PUT", path, next_body(live, name="Through the alias"), if_match=live.etag)
 

@@ -10,12 +10,13 @@ from tenants.remote import CyclicList, Limits, NotJson, Platform
 from tenants.remote.client import Credentials
 from tenants.remote.tokens import TokenCache
 from tenants.remote.transport import close_idle_connections
+from tenants.resource_types import Paging
 from tests.tenants.remote.odd_server import Conversation, OddServer, Talk, http
 
 QUEUES = "/api/v2/routing/queues"
 
 
-def walk(server: OddServer, *, pages: int = 50) -> list[Any]:
+def walk(server: OddServer, *, pages: int = 50, paging: Paging = Paging.NUMBERED) -> list[Any]:
     platform = Platform(
         api_base=server.url,
         login_base=server.url,
@@ -24,7 +25,7 @@ def walk(server: OddServer, *, pages: int = 50) -> list[Any]:
         limits=Limits(read_seconds=2, total_seconds=3, tries=1, pages=pages),
         tokens=TokenCache(clock=lambda: 0.0),
     )
-    return [json.loads(raw)["id"] for raw in platform.entities(QUEUES)]
+    return [json.loads(raw)["id"] for raw in platform.entities(QUEUES, paging=paging)]
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +141,45 @@ def test_entities_are_given_as_the_bytes_they_came_in() -> None:
             tokens=TokenCache(clock=lambda: 0.0),
         )
         assert list(platform.entities(QUEUES)) == items
+
+
+def test_a_list_with_cursors_is_followed_by_them_and_never_counted() -> None:
+    following = f"{QUEUES}?pageSize=100&after=WyIxMjMiXQ%3D%3D"
+    pages = paged(queues("a-1", nextUri=following), queues("a-2", pageNumber=1, pageCount=9))
+    with OddServer(pages) as server:
+        assert walk(server, paging=Paging.CURSOR) == ["a-1", "a-2"]
+
+    assert server.lines == [f"GET {QUEUES}?pageSize=100".encode(), f"GET {following}".encode()]
+
+
+def test_a_list_without_pages_is_asked_for_once_and_without_parameters() -> None:
+    with OddServer(paged(queues("c-1", "c-2", pageNumber=1, pageCount=9))) as server:
+        assert walk(server, paging=Paging.UNPAGED) == ["c-1", "c-2"]
+
+    assert server.lines == [f"GET {QUEUES}".encode()]
+
+
+def test_a_scim_list_is_counted_up_to_its_total() -> None:
+    def scim(*ids: str, start: int, total: int = 3) -> dict[str, Any]:
+        return {"Resources": [{"id": one} for one in ids], "startIndex": start, "totalResults": total}
+
+    with OddServer(paged(scim("g-1", "g-2", start=1), scim("g-3", start=3))) as server:
+        assert walk(server, paging=Paging.SCIM) == ["g-1", "g-2", "g-3"]
+
+    assert server.lines == [
+        f"GET {QUEUES}?startIndex=1&count=100".encode(),
+        f"GET {QUEUES}?startIndex=3&count=100".encode(),
+    ]
+
+
+def test_an_empty_scim_list_needs_no_resources_and_one_that_lacks_them_is_refused() -> None:
+    with OddServer(paged({"totalResults": 0, "startIndex": 1})) as server:
+        assert walk(server, paging=Paging.SCIM) == []
+    with OddServer(paged({"totalResults": 2, "startIndex": 1})) as server, pytest.raises(NotJson, match="Resources"):
+        walk(server, paging=Paging.SCIM)
+
+
+def test_a_scim_list_that_shows_its_first_page_again_is_refused() -> None:
+    page = {"Resources": [{"id": "g-1"}], "startIndex": 1, "totalResults": 9}
+    with OddServer(paged(page)) as server, pytest.raises(CyclicList, match="leads in a circle or never ends"):
+        walk(server, paging=Paging.SCIM)
