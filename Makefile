@@ -15,7 +15,7 @@ demo: setup ## Start the console with a practice platform on http://127.0.0.1:80
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
 
 test: setup ## Run the tests (ARGS="-k plans" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.both_cores $(ARGS)
 
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 

@@ -255,7 +255,9 @@ class Cluster:
 
     def _launch(self) -> None:
         if self._child is not None:
-            self._child.poll()
+            # Killed a moment ago, it may not have left yet; who started it has to take note of its end.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout=5)
         self._own_folder(self.socket_folder)
         self._clear_stale()
         self.log.parent.mkdir(exist_ok=True)

@@ -37,6 +37,6 @@ def test_a_page_that_is_not_there_names_the_address_as_text(client: Client, db: 
 
 @pytest.mark.parametrize("name", sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")))
 def test_no_template_has_an_inline_script_style_or_handler(name: str) -> None:
-    text = (TEMPLATES / name).read_text()
+    text = re.sub(r"{%.*?%}", "", (TEMPLATES / name).read_text())
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
     assert not re.search(r"<script(?![^>]*\ssrc=)", text)
