@@ -1,7 +1,8 @@
 """Run the tests as two pytest runs side by side, one for each core: `python -m tests.both_cores [PYTEST ARGUMENTS]`.
 
-With arguments it is one plain run of pytest with these. The first half is what waits for browsers and workers, the second
-all the rest, so that a new folder of tests is never forgotten. Each run has a database of its own (`tests/conftest.py`).
+With arguments it is one plain run of pytest with these. The first half is what waits for browsers and workers, the
+second all the rest, so that a new folder of tests is never forgotten. Each run has a database of its own
+(`tests/conftest.py`).
 """
 
 import subprocess
