@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from console import embedded
 from console.celery import app
+from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ def examine() -> list[Finding]:
 
 def _findings() -> Iterator[Finding]:
     yield from _environment()
+    yield _resource_types()
     yield _data_folder()
     yield from _keys()
     reachable = False
@@ -89,6 +91,16 @@ def _environment() -> Iterator[Finding]:
             "Tenants may name hosts that are none of the platform's 18 domains.",
             "Leave CONSOLE_ALLOW_CUSTOM_HOSTS out where no practice platform is used.",
         )
+
+
+def _resource_types() -> Finding:
+    count, own = len(catalogue.all_types()), catalogue.own_file()
+    read_only = sum(1 for rtype in catalogue.all_types() if rtype.why_read_only)
+    message = f"{count} types are declared; {read_only} of them are tracked read-only."
+    if own is not None:
+        path, names = own
+        message += f" {path} adds or overrides {', '.join(names)}."
+    return Finding("resource types", "works", message)
 
 
 def _data_folder() -> Finding:

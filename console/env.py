@@ -108,6 +108,19 @@ class Environment:
         self._refuse(name, f"is {value!r}, which is neither on nor off; use one of on, off, true, false, yes, no, 1, 0")
         return default
 
+    def file(self, name: str, *, check: Callable[[Path], object]) -> Path | None:
+        """Return the file that a name gives, or None; what `check` raises about it as ValueError is refused."""
+        value = self.text(name)
+        if value is None:
+            return None
+        path = Path(value).expanduser().resolve()
+        try:
+            check(path)
+        except ValueError as problem:
+            self._refuse(name, f"names {path}, which cannot be used: {str(problem).rstrip('.')}")
+            return None
+        return path
+
     def hosts(self, name: str) -> list[str]:
         """Return host names separated by commas, without scheme and port."""
         return self._words(name, HOST, "a host name without scheme, port and path, such as console.example.com")
@@ -192,7 +205,9 @@ class Environment:
     def unknown_names(self, known: frozenset[str]) -> list[str]:
         """Return names that begin like ours and are none of `known`: likely a slip of the pen."""
         return sorted(
-            name for name in self._given if name.startswith("CONSOLE_") and name.removesuffix("_FILE") not in known
+            name
+            for name in self._given
+            if name.startswith("CONSOLE_") and not known.intersection((name, name.removesuffix("_FILE")))
         )
 
     def _words(self, name: str, shape: re.Pattern[str], wanted: str) -> list[str]:

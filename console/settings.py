@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from console import broker, embedded, env, logs
+from tenants.resource_types.catalogue import check_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,7 @@ KNOWN_NAMES = frozenset(
         "ALLOWED_HOSTS",
         "CSRF_TRUSTED_ORIGINS",
         "CONSOLE_ALLOW_CUSTOM_HOSTS",
+        "CONSOLE_RESOURCE_TYPES_FILE",
     }
 )
 
@@ -32,6 +34,8 @@ SECRET_KEY = _environment.secret_key("SECRET_KEY", make=DEBUG)
 # 32 bytes each, the newest first: the first one seals, all of them open.
 CONSOLE_SECRET_KEYS = _environment.sealing_keys("CONSOLE_SECRET_KEYS", make=DEBUG)
 CONSOLE_ALLOW_CUSTOM_HOSTS = _environment.flag("CONSOLE_ALLOW_CUSTOM_HOSTS")
+# Types of remote objects that the operator adds or overrides; checked here, so that a mistake stops the start by name.
+CONSOLE_RESOURCE_TYPES_FILE = _environment.file("CONSOLE_RESOURCE_TYPES_FILE", check=check_file)
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
 _broker = _environment.broker("CELERY_BROKER_URL")

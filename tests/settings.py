@@ -18,7 +18,13 @@ os.environ.update(
     ALLOWED_HOSTS="127.0.0.1,localhost",
     DEBUG="off",
 )
-for _name in ("SECRET_KEY_FILE", "CONSOLE_SECRET_KEYS_FILE", "CSRF_TRUSTED_ORIGINS", "CELERY_BROKER_URL"):
+for _name in (
+    "SECRET_KEY_FILE",
+    "CONSOLE_SECRET_KEYS_FILE",
+    "CSRF_TRUSTED_ORIGINS",
+    "CELERY_BROKER_URL",
+    "CONSOLE_RESOURCE_TYPES_FILE",
+):
     os.environ.pop(_name, None)
 
 from console import embedded  # noqa: E402

@@ -20,6 +20,7 @@ __all__ = [
     "InvalidCatalogue",
     "UnknownType",
     "all_types",
+    "check_file",
     "get",
     "load",
     "names_of_one_object",
@@ -65,9 +66,15 @@ def use_file(path: Path | None) -> None:
 
     Raises InvalidCatalogue naming file, type and key; then nothing has changed.
     """
+    if path is not None:
+        check_file(path)
+    _OwnFile.path = path
+
+
+def check_file(path: Path) -> None:
+    """Raise InvalidCatalogue, naming file, type and key, where an operator's own file could not be used."""
     _types.cache_clear()
     _types(path)
-    _OwnFile.path = path
 
 
 def own_file() -> tuple[Path, tuple[str, ...]] | None:

@@ -59,3 +59,35 @@ def test_a_database_and_a_broker_that_do_not_answer_are_findings_and_no_crash(tm
     assert "migrations" not in found, "what cannot be looked at is not judged"
     assert "s3cret" not in ended.stdout + ended.stderr
     assert not [name for name in found if name.startswith("check security.")], "the settings are safe as they are"
+
+
+def test_the_doctor_says_which_types_the_operators_own_file_touches(tmp_path: Path) -> None:
+    file = tmp_path / "types.toml"
+    file.write_text('["routing.queue"]\nimmutable = ["peerId"]\n', encoding="utf-8")
+
+    ended = doctor(
+        "--json",
+        DATABASE_URL="postgres://vault:s3cret@127.0.0.1:1/vault",
+        CONSOLE_DATA_DIR=str(tmp_path),
+        CONSOLE_RESOURCE_TYPES_FILE=str(file),
+    )
+
+    found = by_name(ended)
+    assert found["resource types"]["state"] == "works"
+    assert found["resource types"]["message"].endswith(f"{file} adds or overrides routing.queue.")
+    assert "environment" not in found
+
+
+def test_a_mistake_in_that_file_stops_the_start_by_file_type_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "types.toml"
+    file.write_text('["routing.queue"]\nguard = "etags"\n', encoding="utf-8")
+
+    ended = doctor("--json", CONSOLE_DATA_DIR=str(tmp_path), CONSOLE_RESOURCE_TYPES_FILE=str(file))
+
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"CONSOLE_RESOURCE_TYPES_FILE names {file}, which cannot be used: The catalogue of resource types was not loaded: "
+        f"file {file}, type 'routing.queue', key 'guard': it must be 'etag', 'version' or 'compare', not 'etags'. "
+        "Nothing was started.\n"
+    )
+    assert ended.stdout == ""
