@@ -1,13 +1,14 @@
 """What the rollback commands share: the JSON document of CONTRACT.md, the exit codes, and the words for people."""
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import facts, surveys
+from rollbacks import applying, driving, facts, surveys
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.states import State
@@ -154,6 +155,8 @@ def _describe_send(send: Send) -> dict[str, Any]:
 class RollbackCommand(TerminalCommand):
     """A command about one rollback: refusals and broken rules end as one sentence and their exit code."""
 
+    pace = driving.PACE
+
     def guarded(self, **options: Any) -> ExitCode:
         """Do the command's work."""
         raise NotImplementedError
@@ -166,6 +169,18 @@ class RollbackCommand(TerminalCommand):
             raise Stopped(str(refused), ExitCode.REFUSED) from refused
         except RequestRefused as refused:
             raise Stopped(str(refused), ExitCode.REFUSED) from refused
+
+    def carry_out(self, rollback: Rollback) -> Rollback:
+        """Carry an approved rollback out in this process; where a worker was quicker, watch what it does.
+
+        Waits no longer than a driver of its own would: what is open then is left to the sweep.
+        """
+        patient_until = time.monotonic() + self.pace.patience
+        rollback = applying.apply(rollback.pk, pace=self.pace)
+        while rollback.state == State.APPLYING and time.monotonic() < patient_until:
+            time.sleep(self.pace.first_wait)
+            rollback = applying.apply(rollback.pk, pace=self.pace)
+        return rollback
 
     def show(self, rollback: Rollback) -> ExitCode:
         """Print where a rollback stands, and give its exit code."""

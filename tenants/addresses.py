@@ -86,6 +86,10 @@ def find_snapshot(config: TrackedConfig, word: str) -> Snapshot:
         return config.baseline
     match = _VERSION.fullmatch(word)
     if match is None:
+        if word == LIVE:
+            raise NotFound(
+                "live is the object as it is now, not a kept version. Write a number such as 12, or baseline."
+            )
         raise NotFound(f"{word!r} is no version. Write a number such as 12, or one of the labels baseline and live.")
     seen = list(
         config.snapshots.filter(version=int(match["number"]), digest__startswith=match["digest"] or "").order_by(

@@ -2,7 +2,7 @@
 
 A subclass declares its arguments in `add_arguments` (calling `super()`), does its work in `run` and returns an
 `ExitCode`. What people read goes to stderr when `--json` is given, so that stdout holds exactly one document; also when
-the command fails: `{"error": SENTENCE, "exit": CODE}`.
+the command fails, or cannot read what was typed: `{"error": SENTENCE, "exit": CODE}`.
 """
 
 import os
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Iterable, Sequence
     from types import TracebackType
+
+    from django.core.management.base import CommandParser
 
     from tenants.documents import Value
 
@@ -131,15 +133,39 @@ class TerminalCommand(BaseCommand):
     as_json = False
     no_colour = False
     started_from_shell = False
+    steps: "Sequence[str]" = ()
+    """The words that may follow the command's name, where it has several jobs."""
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a process: errors become one line on stderr and the exit code."""
         self.started_from_shell = True
-        super().run_from_argv(argv)
+        self.as_json = "--json" in argv[2:]
+        try:
+            super().run_from_argv(argv)
+        except CommandError as problem:
+            # Only reading the words raises here; whatever the command itself met has ended the process.
+            what = str(problem).removeprefix("Error: ").rstrip(".")
+            asked = " ".join(["manage.py", *argv[1:2], *self._step_of(argv[2:]), "--help"])
+            self._end(WrongUse(f"{what[:1].upper()}{what[1:]}. Nothing was done; {asked} says what can be written."))
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> "CommandParser":
+        """Make the parser; what it refuses is raised, so that it too is one sentence and one document."""
+        self._called_from_command_line = False
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def _step_of(self, words: "Sequence[str]") -> "Sequence[str]":
+        """Give the step, such as `add` of `tenant add`, that the words begin with."""
+        return [word for word in words[:1] if word in self.steps]
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         """Declare `--json`; a subclass adds its own."""
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document on stdout")
+
+    def add_config_arguments(self, parser: "ArgumentParser") -> None:
+        """Declare the two words that name a tracked config; `options["tenant"]` and `options["address"]` hold them."""
+        # Two arguments: one with two words makes argparse fail where it should say that a word is missing.
+        parser.add_argument("tenant", metavar="TENANT")
+        parser.add_argument("address", metavar="TYPE:OBJECT_ID")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the command and turn its outcome into an exit code."""

@@ -1,14 +1,17 @@
 """The rollback commands: every exit code and every JSON shape of CONTRACT.md, and what reached the platform."""
 
+import threading
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from rollbacks import applying, driving, leases, transitions
 from rollbacks.models import Attempt, AuditEntry, Rollback
+from rollbacks.terminal import RollbackCommand
 from tenants import archive
 from tenants.access import Role
 from tenants.documents import extract, replace
@@ -80,6 +83,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def set_pace(monkeypatch: pytest.MonkeyPatch, pace: driving.Pace) -> None:
     for function in (applying.apply, applying.recover):
         monkeypatch.setattr(function, "__kwdefaults__", {**(function.__kwdefaults__ or {}), "pace": pace})
+    monkeypatch.setattr(RollbackCommand, "pace", pace)
 
 
 @pytest.fixture
@@ -194,6 +198,7 @@ def test_a_plan_while_the_platform_is_out_of_reach_is_refused_with_what_is_known
         (("--to", "41"), "needs --reason TEXT"),
         (("--to", "9000", "--reason", REASON), "v9000"),
         (("--to", "yesterday", "--reason", REASON), "'yesterday' is no version"),
+        (("--to", "live", "--reason", REASON), "live is the object as it is now, not a kept version"),
         (("--to", "41", "--as", "carol", "--reason", REASON), "operator"),
     ],
 )
@@ -205,6 +210,47 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(desk: Desk, words: tuple[str,
     assert sentence in ran.document["error"]
     assert not Rollback.objects.exists()
     assert desk.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("approve", "1"),
+            "The following arguments are required: --as. Nothing was done; manage.py approve --help",
+        ),
+        (("rollback", "northwind"), "required: TYPE:OBJECT_ID, --to. Nothing was done"),
+        (("audit", "export", "northwind"), "required: --output. Nothing was done; manage.py audit export --help says"),
+    ],
+)
+def test_words_that_cannot_be_read_are_one_sentence_and_one_document(
+    db: None, database_url: str, words: tuple[str, ...], sentence: str
+) -> None:
+    ran = run_process(*words, "--json", database_url=database_url)
+    assert ran.code == 2
+    assert ran.document["exit"] == 2
+    assert sentence in ran.document["error"]
+    assert ran.err.strip() == ran.document["error"]
+
+
+def test_apply_gives_the_outcome_also_where_a_worker_was_quicker(desk: Desk) -> None:
+    rollback = desk.approved()
+    worker = leases.Lease("elsewhere:1:1", seconds=60)
+    attempt = transitions.begin_attempt(rollback, lease=worker, horizon_seconds=5, actor="alice")
+
+    def work() -> None:
+        try:
+            leases.end_lease_of(Attempt.objects.get(pk=attempt.pk), driver=worker.driver)
+            driving.drive(attempt.pk, pace=QUICK)
+        finally:
+            connection.close()
+
+    late = threading.Timer(0.5, work)
+    late.start()
+    ran = run("apply", str(rollback.pk), "--json")
+    late.join()
+    assert (ran.code, ran.document["verdict"]) == (0, "verified")
+    assert len(desk.writes()) == 1
 
 
 def test_a_user_who_is_not_active_cannot_ask(desk: Desk) -> None:

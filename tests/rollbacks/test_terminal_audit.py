@@ -190,6 +190,25 @@ def test_a_moment_that_is_none_is_wrong_use(tmp_path: Path, database_url: str) -
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--output", "-"), "An export needs a file"),
+        (("--output", "trail.jsonl", "--since", "2026-11-22", "--until", "2026-11-01"), "Nothing can lie between"),
+    ],
+)
+def test_an_export_that_cannot_be_meant_writes_no_file_and_no_entry(
+    bank: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run("audit", "export", "northwind", *words, "--json")
+    assert ran.code == 2
+    assert sentence in ran.document["error"]
+    assert "Nothing was exported." in ran.document["error"]
+    assert list(tmp_path.iterdir()) == []
+    assert AuditEntry.objects.count() == 3
+
+
 @pytest.mark.parametrize("word", ["2026-13-01", "22:47", ""])
 def test_a_word_that_is_no_moment_is_refused_by_name(word: str) -> None:
     with pytest.raises(ArgumentTypeError, match=f"^{word!r} is no ISO 8601"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -114,6 +115,19 @@ def test_tenant_add_never_changes_a_tenant_that_is_there(practice: PracticeServe
     ran = run(*add_words(practice, secret_file, "--json"))
     assert ran.code == 2
     assert ran.document == {"error": "There already is a tenant 'northwind'. It was not changed.", "exit": 2}
+
+
+@pytest.mark.parametrize("slug", ["North Wind", "_bank", "n" * 61, ""])
+def test_a_short_name_that_cannot_be_one_is_refused_with_its_rule(
+    practice: PracticeServer, secret_file: Path, slug: str
+) -> None:
+    words = add_words(practice, secret_file)
+    words[2] = slug
+    ran = run(*words)
+    assert ran.code == 2
+    assert ran.err.startswith(f"{slug!r} cannot be a tenant's short name:")
+    assert "Nothing was added." in ran.err
+    assert not Tenant.objects.exists()
 
 
 def test_hosts_of_ones_own_need_to_be_allowed(
@@ -472,7 +486,20 @@ def test_the_commands_run_as_processes_with_their_exit_codes(
     assert (piped.stdout, piped.stderr) == (b"{", b"")
     code, out, err = process("track", "northwind")
     assert code == 2
-    assert "usage:" in err.lower()
+    assert err.strip() == (
+        "The following arguments are required: TYPE, OBJECT_ID. Nothing was done; manage.py track --help says what can "
+        "be written."
+    )
+    code, out, err = process("history", "northwind", "--json")
+    assert code == 2
+    assert json.loads(out) == {"error": err.strip(), "exit": 2}
+    assert err.startswith("The following arguments are required: TYPE:OBJECT_ID.")
+    code, out, err = process("tenant", "add", "--json")
+    assert (code, json.loads(out)["exit"]) == (2, 2)
+    assert "manage.py tenant add --help" in err
+    code, out, _ = process("show", "--help")
+    assert code == 0
+    assert b"TENANT TYPE:OBJECT_ID VERSION" in out
 
 
 @pytest.mark.django_db(transaction=True)

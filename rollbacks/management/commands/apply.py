@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rollbacks import actions, applying
+from rollbacks import actions
 from rollbacks.states import State
 from rollbacks.terminal import RollbackCommand, find_rollback
 from tenants.terminal import ExitCode
@@ -27,4 +27,4 @@ class Command(RollbackCommand):
             )
         if rollback.state == State.APPROVED:
             actions.run_rollback(rollback, acting_user=None)
-        return self.show(applying.apply(rollback.pk))
+        return self.show(self.carry_out(rollback))

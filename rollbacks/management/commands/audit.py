@@ -25,6 +25,7 @@ def moment(text: str) -> datetime:
 
 class Command(TerminalCommand):
     help = "Prove the trail, or hand it over."
+    steps = ("verify", "export")
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
@@ -75,6 +76,13 @@ class Command(TerminalCommand):
     def _export(self, options: dict[str, Any]) -> ExitCode:
         tenant = addresses.find_tenant(None, options["slug"])
         target = Path(options["output"])
+        if options["output"] == "-":
+            raise WrongUse("An export needs a file; - for stdout is not known here. Nothing was exported.")
+        if options["since"] and options["until"] and options["since"] >= options["until"]:
+            raise WrongUse(
+                f"Nothing can lie between --since {options['since'].isoformat()} and --until "
+                f"{options['until'].isoformat()}. Nothing was exported."
+            )
         try:
             count = exporting.export(
                 tenant,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rollbacks import actions, applying
+from rollbacks import actions
 from rollbacks.states import State
 from rollbacks.terminal import RollbackCommand, describe_plan, find_user
 from tenants import addresses, trail
@@ -19,7 +19,7 @@ class Command(RollbackCommand):
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        parser.add_argument("config", nargs=2, metavar=("TENANT", "TYPE:OBJECT_ID"))
+        self.add_config_arguments(parser)
         parser.add_argument("--to", required=True, metavar="VERSION", help="the version to go back to")
         parser.add_argument("--reason", default="", help="why, in at least 10 characters")
         parser.add_argument("--ticket", default="", help="the ticket that this belongs to")
@@ -33,7 +33,7 @@ class Command(RollbackCommand):
 
     def guarded(self, **options: Any) -> ExitCode:
         user = find_user(options["user"]) if options["user"] else None
-        config = addresses.find_config(user, options["config"])
+        config = addresses.find_config(user, (options["tenant"], options["address"]))
         target = addresses.find_snapshot(config, options["to"])
         if options["dry_run"]:
             survey = actions.plan_rollback(config, target, acting_user=user, only=options["only"])
@@ -57,7 +57,7 @@ class Command(RollbackCommand):
             return self._show_plan(refused.survey, user_name=trail.actor_name(user))
         if rollback.state == State.APPROVED:
             actions.run_rollback(rollback, acting_user=user)
-            rollback = applying.apply(rollback.pk)
+            rollback = self.carry_out(rollback)
         return self.show(rollback)
 
     def _show_plan(self, survey: "Survey", *, user_name: str) -> ExitCode:

@@ -26,7 +26,7 @@ class Command(TerminalCommand):
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        parser.add_argument("config", nargs=2, metavar=("TENANT", "TYPE:OBJECT_ID"))
+        self.add_config_arguments(parser)
         parser.add_argument("before", metavar="FROM", help="a number such as 12, baseline, or live")
         parser.add_argument("after", metavar="TO")
         parser.add_argument(
@@ -34,7 +34,7 @@ class Command(TerminalCommand):
         )
 
     def run(self, **options: Any) -> ExitCode:
-        config = addresses.find_config(None, options["config"])
+        config = addresses.find_config(None, (options["tenant"], options["address"]))
         rtype = catalogue.get(config.resource_type)
         words = (options["before"], options["after"])
         platform = connections.connect(config.tenant) if addresses.LIVE in words else None

@@ -14,10 +14,10 @@ class Command(TerminalCommand):
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        parser.add_argument("config", nargs=2, metavar=("TENANT", "TYPE:OBJECT_ID"))
+        self.add_config_arguments(parser)
 
     def run(self, **options: Any) -> ExitCode:
-        config = addresses.find_config(None, options["config"])
+        config = addresses.find_config(None, (options["tenant"], options["address"]))
         snapshots = list(config.snapshots.order_by("-version", "-captured_at", "-pk"))
         if self.as_json:
             self.print_json(

@@ -19,11 +19,13 @@ class Command(TerminalCommand):
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        parser.add_argument("config", nargs=2, metavar=("TENANT", "TYPE:OBJECT_ID"))
-        parser.add_argument("version", help="a number such as 12, baseline, or live, which asks the platform now")
+        self.add_config_arguments(parser)
+        parser.add_argument(
+            "version", metavar="VERSION", help="a number such as 12, baseline, or live, which asks the platform now"
+        )
 
     def run(self, **options: Any) -> ExitCode:
-        config = addresses.find_config(None, options["config"])
+        config = addresses.find_config(None, (options["tenant"], options["address"]))
         if options["version"] == addresses.LIVE:
             answer = capture.read_live(config, connections.connect(config.tenant))
             raw, etag = answer.body, answer.etag

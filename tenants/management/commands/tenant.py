@@ -1,5 +1,6 @@
 """`tenant add`, `tenant list`, `tenant check`."""
 
+import re
 import stat
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ LARGEST_SECRET = 4096
 
 class Command(TerminalCommand):
     help = "Add an organization, list all of them, or check what works with one."
+    steps = ("add", "list", "check")
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         steps = parser.add_subparsers(dest="step", required=True, metavar="add|list|check")
@@ -64,6 +66,11 @@ class Command(TerminalCommand):
             )
         if not 0 <= options["approvals"] <= 9:
             raise WrongUse(f"{options['approvals']} approvals cannot be asked for: 0 to 9 can. Nothing was added.")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", options["slug"]):
+            raise WrongUse(
+                f"{options['slug']!r} cannot be a tenant's short name: that has up to 60 lower-case letters, digits "
+                "and hyphens. Nothing was added."
+            )
         if Tenant.objects.filter(slug=options["slug"]).exists():
             raise WrongUse(f"There already is a tenant {options['slug']!r}. It was not changed.")
         tenant = actions.add_tenant(

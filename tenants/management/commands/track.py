@@ -16,7 +16,8 @@ class Command(TerminalCommand):
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
         parser.add_argument("slug", help="the tenant")
-        parser.add_argument("type", help=f"one of: {', '.join(rtype.name for rtype in catalogue.all_types())}")
+        known = ", ".join(rtype.name for rtype in catalogue.all_types())
+        parser.add_argument("type", metavar="TYPE", help=f"one of: {known}")
         parser.add_argument("object_ids", nargs="*", metavar="OBJECT_ID")
         parser.add_argument("--all", action="store_true", help="every object of the type that the tenant's client sees")
 
