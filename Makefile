@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test setup lint format bench real pictures lock clean help
+.PHONY: demo test setup lint format bench real contract pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
@@ -39,14 +39,18 @@ bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for stead
 real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)
 	@$(BIN)/python -m tests.real $(REAL) $(ARGS)
 
+contract: setup ## Hold the practice platform against the vendor's own Python SDK (ARGS="-k publish" for some)
+	@$(BIN)/python -m tests.contract $(ARGS)
+
 pictures: setup ## Take the README's pictures of today's pages
 	@$(BIN)/python -m tests.pictures
 
 lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade for the newest versions)
 	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock
+	@$(BIN)/$(subst pyproject.toml --group dev,tests/contract/requirements.in,$(LOCK)) $(UPGRADE) -o tests/contract/requirements.txt
 
 clean: ## Remove what was made here, except the data in var/
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	@rm -rf .venv .venv-contract .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
 
 help: ## List the targets
 	@echo "Config Vault: find out what changed, go back to what worked."; echo

@@ -74,8 +74,8 @@ POST /api/v2/analytics/agentassist/conversations/query
     "stats": {"count"}}]}]}]}. The newest version listed is active in routing; it follows a write after the
     propagation delay. P analytics:conversationAggregate:view
 POST /api/v2/audits/query/realtime
-    interval, serviceName, filters, pageNumber, pageSize -> paged: user, client, remoteIp, eventDate, entityType,
-    entity {id, name, version}, propertyChanges. P audits:audit:view
+    interval, serviceName, filters, pageNumber, pageSize -> counted, without uris: user, client {id, selfUri},
+    remoteIp, eventDate, entityType, entity {id, name}, propertyChanges. P audits:audit:view
 
 `content` of an assist configuration and `data` of a session are kept and served as the exact bytes between the
 colon and the comma, white space included. A left-out member of a PUT is reset. Read-only members in a body are

@@ -149,7 +149,7 @@ def subject(organization: Organization) -> Answer:
             "id": f"role-{organization.slug}",
             "name": "Config Vault",
             "policies": [
-                {"domain": domain, "entityName": entity, "actions": actions, "allowConditions": False}
+                {"domain": domain, "entityName": entity, "actions": actions}
                 for (domain, entity), actions in policies.items()
             ],
             "default": False,

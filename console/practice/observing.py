@@ -12,6 +12,7 @@ from console.practice.answers import Answer, Refusal, Request, ok, page
 from console.practice.declared import Declared
 from console.practice.permissions import EVERYTHING
 from console.practice.published import PUBLISHED
+from console.practice.raw_json import load
 from console.practice.resource import require
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 from console.practice.web import Deployments, Drafts, WebConfigurations
@@ -158,28 +159,34 @@ def query_audits(request: Request, organization: Organization) -> Answer:
     chosen.sort(key=lambda one: str(one["eventDate"]), reverse=True)
     request.query = {key: str(told[key]) for key in ("pageNumber", "pageSize") if key in told}
     shown, members = page(request, chosen)
-    return ok({"entities": list(shown), **members})
+    counts = {key: members[key] for key in ("pageSize", "pageNumber", "total", "pageCount")}
+    return ok({"entities": list(shown), **counts})
 
 
 def _audit(organization: Organization, stored: StoredObject, before: Revision, after: Revision) -> dict[str, Any]:
     changes = [
         {"property": key, "oldValues": [_short(before.members.get(key, b""))], "newValues": [_short(value)]}
         for key, value in after.members.items()
-        if before.members.get(key) != value
+        if _differ(before.members.get(key), value)
     ]
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{organization.id}/{stored.family}/{stored.id}/{after.version}")),
         "user": after.by.as_json(),
-        "client": {"id": after.app, "name": organization.client.name} if after.app else None,
+        "client": {"id": after.app, "selfUri": f"/api/v2/oauth/clients/{after.app}"} if after.app else None,
         "remoteIp": [after.remote] if after.remote else [],
         "serviceName": _SERVICES[stored.family],
         "eventDate": timestamp(after.at),
         "action": "Update",
         "entityType": _ENTITIES[stored.family],
-        "entity": {"id": stored.id, "name": _name(after), "version": after.version},
+        "entity": {"id": stored.id, "name": _name(after)},
         "status": "SUCCESS",
         "propertyChanges": changes,
     }
+
+
+def _differ(before: bytes | None, after: bytes) -> bool:
+    """Tell whether a writer changed a value; another spelling of the same one is no change."""
+    return before != after and (before is None or load(before) != load(after))
 
 
 def _name(revision: Revision) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import ClassVar
 
-from console.practice.answers import Answer, Refusal, Request, not_found, page
+from console.practice.answers import Answer, Refusal, Request, cursor_page, not_found, page
 from console.practice.raw_json import MalformedJson, dump, join_members, load, split_members
 from console.practice.state import Organization, Person, Revision, StoredObject, timestamp
 from console.practice.store import Store
@@ -43,6 +43,7 @@ class Resource:
     verbatim: ClassVar[frozenset[str]] = frozenset()  # members kept with the white space around them
     history: ClassVar[bool] = False
     update: ClassVar[str] = "PUT"  # or PATCH, which leaves alone what it does not name
+    by_cursor: ClassVar[bool] = False  # lists go on behind a cursor, not by numbered pages
     listed_by: ClassVar[str | None] = None  # a query parameter that a list cannot do without
 
     def __init__(self, store: Store) -> None:
@@ -117,7 +118,7 @@ class Resource:
                     params={"parameter": self.listed_by},
                 )
             found = [one for one in found if self.belongs(one, wanted)]
-        chosen, members = page(request, found)
+        chosen, members = cursor_page(request, found) if self.by_cursor else page(request, found)
         entities = []
         for stored in chosen:
             revision = stored.seen(request.stale_for)

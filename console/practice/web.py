@@ -175,6 +175,7 @@ class Deployments(Declared):
     mounts = (
         Mount("/api/v2/webdeployments/deployments", "webDeployments:deployment:view", "webDeployments:deployment:edit"),
     )
+    by_cursor = True
     required = ("name", "configuration")
     stamps = ("dateCreated", "dateModified", "lastModifiedUser", "snippet")
     writable: ClassVar[Mapping[str, bytes]] = {

@@ -161,5 +161,6 @@ def test_the_audits_say_who_changed_what_and_through_which_client(bank: Caller) 
     assert (answer["total"], len(answer["entities"])) == (2, 1)
     [newest] = answer["entities"]
     assert newest["client"]["id"] == bank.platform.credentials["northwind"].client_id
-    assert (newest["remoteIp"], newest["entity"]["version"]) == (["127.0.0.1"], 43)
+    assert (newest["remoteIp"], newest["entity"]["id"]) == (["127.0.0.1"], "cfg-1")
     assert {"property": "trafficPercent", "oldValues": ["100"], "newValues": ["50"]} in newest["propertyChanges"]
+    assert [one["property"] for one in newest["propertyChanges"]] == ["trafficPercent"]  # white space is no change
