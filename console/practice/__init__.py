@@ -56,9 +56,9 @@ GET, PUT /api/v2/flows/datatables, /api/v2/routing/wrapupcodes[/{id}]
     no version. P architect:datatable|routing:wrapupCode:view / …:edit
 GET, PUT /api/v2/groups[/{id}] · GET, PATCH /api/v2/users, /api/v2/locations[/{id}]
     echo; groups and users 409 general.conflict, locations 400. A write names owners, manager and contact by id,
-    an answer as references. P directory:group|user|location:view / …:edit
+    an answer as references. P none / directory:group|user|location:edit
 GET, PUT /api/v2/telephony/providers/edges/sites[/{id}]
-    echo, 400; location.not.found; a managed site 409. P telephony:sites:view / telephony:plugin:all
+    echo, 400; location.not.found; a managed site 409. P telephony:sites:view or :plugin:all / telephony:plugin:all
 GET, PUT /api/v2/responsemanagement/libraries, …/responses[/{id}]
     echo, 400; response.library.not.found; responses are listed by libraryId. P responses:library|response:view / …
 GET /api/v2/webdeployments/configurations, …/{id}/versions[/{version}]

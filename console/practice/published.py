@@ -19,7 +19,7 @@ from console.practice.declared import (
     refuse_lost_references,
 )
 from console.practice.raw_json import dump, load
-from console.practice.resource import Mount
+from console.practice.resource import Mount, bad_value
 from console.practice.state import Organization, Revision, StoredObject
 
 Members = Mapping[str, bytes]
@@ -32,6 +32,12 @@ _TELEPHONY = "telephony:plugin:all"
 def _nulls(*keys: str, **resets: bytes) -> dict[str, bytes]:
     """Return what a left-out member becomes: null, unless it is said otherwise."""
     return {**dict.fromkeys(keys, b"null"), **resets}
+
+
+def _refuse_object(key: str, members: Members) -> None:
+    """Raise `Refusal` unless a member that names somebody by id is a string or null."""
+    if not isinstance(load(members.get(key, b"null")), str | None):
+        raise bad_value(key, members[key], "the id of a user")
 
 
 class ContactLists(Declared):
@@ -177,7 +183,7 @@ class Groups(Declared):
     family = "group"
     label = "Group"
     service = "Directory"
-    mounts = (Mount("/api/v2/groups", "directory:group:view", "directory:group:edit"),)
+    mounts = (Mount("/api/v2/groups", "", "directory:group:edit"),)
     mismatch = DIRECTORY
     stamps = ("dateModified", "memberCount", "type", "owners")
     required = ("name", "version")
@@ -211,7 +217,7 @@ class Users(Declared):
     label = "User"
     service = "Directory"
     update = "PATCH"
-    mounts = (Mount("/api/v2/users", "directory:user:view", "directory:user:edit"),)
+    mounts = (Mount("/api/v2/users", "", "admin directory:user:edit directory:organization:admin"),)
     mismatch = DIRECTORY
     stamps = ("division", "primaryContactInfo")
     required = ("name", "version")
@@ -236,6 +242,10 @@ class Users(Declared):
         acdAutoAnswer=b"false",
     )
 
+    def check(self, organization: Organization, stored: StoredObject, members: Members) -> None:  # noqa: ARG002
+        """Refuse a manager as an answer shows one."""
+        _refuse_object("manager", members)
+
     def served(self, stored: StoredObject, revision: Revision, path: str) -> dict[str, bytes]:
         """Return the user with the manager as a user."""
         shown = super().served(stored, revision, path)
@@ -252,13 +262,17 @@ class Locations(Declared):
     label = "Location"
     service = "Directory"
     update = "PATCH"
-    mounts = (Mount("/api/v2/locations", "directory:location:view", "directory:location:edit"),)
+    mounts = (Mount("/api/v2/locations", "", "directory:location:edit"),)
     mismatch = ELSEWHERE
     stamps = ("addressVerified", "addressStored")
     required = ("name", "version")
     writable: ClassVar[Members] = _nulls(
         "name", "notes", "contactUser", "emergencyNumber", "address", state=b'"active"', path=b"[]"
     )
+
+    def check(self, organization: Organization, stored: StoredObject, members: Members) -> None:  # noqa: ARG002
+        """Refuse a contact as an answer shows one."""
+        _refuse_object("contactUser", members)
 
     def served(self, stored: StoredObject, revision: Revision, path: str) -> dict[str, bytes]:
         """Return the location with its contact as a reference."""
@@ -275,7 +289,7 @@ class Sites(Declared):
     family = "site"
     label = "Site"
     service = "Telephony"
-    mounts = (Mount("/api/v2/telephony/providers/edges/sites", "telephony:sites:view", _TELEPHONY),)
+    mounts = (Mount("/api/v2/telephony/providers/edges/sites", f"{_TELEPHONY} telephony:sites:view", _TELEPHONY),)
     mismatch = ELSEWHERE
     stamps = (*_ARCHITECT, "managed")
     required = ("name", "location")

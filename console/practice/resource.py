@@ -22,7 +22,10 @@ _ETAG = re.compile(r'(W/)?"[^"]*"')
 
 @dataclass(frozen=True)
 class Mount:
-    """A path under which a family answers, and the permissions that it asks for there."""
+    """A path under which a family answers, and the permissions that it asks for there.
+
+    Of several with spaces between them one is enough; of none every token is.
+    """
 
     path: str
     read: str
@@ -251,9 +254,10 @@ class Resource:
 
 
 def require(organization: Organization, *permissions: str) -> None:
-    """Raise the platform's 403 unless the organization's client has one of `permissions`."""
-    if not organization.client.permissions.intersection(permissions):
-        names = ", ".join(permissions)
+    """Raise the platform's 403 unless the organization's client has one of `permissions`, as in a `Mount`."""
+    enough = {one for text in permissions for one in text.split()}
+    if enough and not organization.client.permissions & enough:
+        names = ", ".join(sorted(enough))
         raise Refusal(
             HTTPStatus.FORBIDDEN,
             "missing.any.permissions",

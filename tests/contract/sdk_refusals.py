@@ -73,6 +73,29 @@ def test_a_managed_site_is_a_409_that_is_no_lost_race(bank: "Vendor") -> None:
     assert (status, code, message) == (409, "general.conflict", "A managed site cannot be updated.")
 
 
+def test_a_manager_that_is_sent_as_it_was_read_is_refused_because_a_write_wants_the_id(bank: "Vendor") -> None:
+    api = bank.api("UsersApi")
+    live = api.get_user(api.get_users().entities[1].id)
+    body = bank.sdk.UpdateUser()
+    body.version, body.manager = live.version, live.manager
+    status, code, message = refusal(bank, lambda: api.patch_user(live.id, body))
+    assert (status, code) == (400, "invalid.value")
+    assert "property [manager] must be the id of a user" in message
+    body.manager = live.manager.id
+    assert api.patch_user(live.id, body).manager.id == live.manager.id
+
+
+def test_a_write_of_a_group_that_leaves_out_the_owners_takes_them_away(bank: "Vendor") -> None:
+    api = bank.api("GroupsApi")
+    live = api.get_group(api.get_groups().entities[1].id)
+    assert len(live.owners) == 2
+    body = bank.sdk.GroupUpdate()
+    body.version, body.name, body.visibility = live.version, live.name, live.visibility
+    assert api.put_group(live.id, body=body).owners == []
+    body.version, body.owner_ids = live.version + 1, [one.id for one in live.owners]
+    assert [one.id for one in api.put_group(live.id, body=body).owners] == body.owner_ids
+
+
 def test_an_unknown_member_is_refused_by_name_and_a_missing_one_too(bank: "Vendor") -> None:
     api = bank.api("RoutingApi")
     code_id = api.get_routing_wrapupcodes().entities[0].id
