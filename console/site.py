@@ -61,6 +61,12 @@ ENTRANCES: Final[tuple[tuple[str, tuple[Entrance, ...]], ...]] = (
                 model="tenants.trackedconfig",
             ),
             Entrance(
+                label="Resource types",
+                icon="shield",
+                url_name="admin:tenants_trackedconfig_types",
+                model="tenants.trackedconfig",
+            ),
+            Entrance(
                 label="Rollbacks",
                 icon="rollback",
                 url_name="admin:rollbacks_rollback_changelist",
@@ -126,9 +132,21 @@ class ConsoleAdminSite(admin.AdminSite):
             url = reverse(entrance.url_name)
         except NoReverseMatch:
             return None
-        current = request.path == url if not entrance.model else request.path.startswith(url)
+        current = url == self._current(request)
         count = waiting_for(request.user).count() if entrance.model == "rollbacks.rollback" else 0
         return Item(label=entrance.label, icon=entrance.icon, url=url, current=current, count=count)
+
+    def _current(self, request: HttpRequest) -> str:
+        """Give the address in the navigation that leads nearest to this page; the overview's leads to itself alone."""
+        found = ""
+        for entrance in (entrance for _, entrances in ENTRANCES for entrance in entrances):
+            try:
+                url = reverse(entrance.url_name)
+            except NoReverseMatch:
+                continue
+            here = request.path.startswith(url) if entrance.model else request.path == url
+            found = url if here and len(url) > len(found) else found
+        return found
 
     def _may_open(self, model: str, request: HttpRequest) -> bool:
         for registered, model_admin in self._registry.items():

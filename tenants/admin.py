@@ -26,6 +26,7 @@ from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
 from tenants.scoping import ScopedAdmin
 from tenants.track_page import chosen_ids, track_page
+from tenants.types_page import types_page
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -186,6 +187,7 @@ class TrackedConfigAdmin(ScopedAdmin):
         name = "tenants_trackedconfig"
         return [
             path("track/", view(self.track_view), name=f"{name}_track"),
+            path("types/", view(self.types_view), name=f"{name}_types"),
             path("<uuid:pk>/compare/", view(self.compare_view), name=f"{name}_compare"),
             path("<uuid:pk>/look/", view(self.look_view), name=f"{name}_look"),
             path("<uuid:pk>/versions/<int:snapshot_pk>/", view(self.version_view), name=f"{name}_version"),
@@ -299,6 +301,16 @@ class TrackedConfigAdmin(ScopedAdmin):
             "page": track_page(request.GET, user=request.user),
         }
         return TemplateResponse(request, "tenants/track.html", context)
+
+    def types_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the catalogue, which is no tenant's: how writes are guarded, and what is not taken back."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Resource types",
+            "opts": self.opts,
+            "page": types_page(request.GET),
+        }
+        return TemplateResponse(request, "tenants/types.html", context)
 
     def _track(self, request: HttpRequest) -> HttpResponse:
         form = TrackChoiceForm(request.POST, user=request.user)

@@ -38,6 +38,7 @@ def test_no_page_has_a_fault_that_axe_can_find(
             "/tenants/membership/",
             "/tenants/trackedconfig/",
             "/tenants/trackedconfig/track/?tenant=northwind&type=scripting.session",
+            "/tenants/trackedconfig/types/",
             f"{billing}/change/",
             f"{billing}/compare/",
             f"{billing}/compare/?view=unified",

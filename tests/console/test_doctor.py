@@ -86,8 +86,8 @@ def test_a_mistake_in_that_file_stops_the_start_by_file_type_and_key(tmp_path: P
 
     assert ended.returncode == 2
     assert ended.stderr == (
-        f"CONSOLE_RESOURCE_TYPES_FILE names {file}, which cannot be used: The catalogue of resource types was not loaded: "
-        f"file {file}, type 'routing.queue', key 'guard': it must be 'etag', 'version' or 'compare', not 'etags'. "
-        "Nothing was started.\n"
+        f"CONSOLE_RESOURCE_TYPES_FILE names {file}, which cannot be used: The catalogue of resource types was "
+        f"not loaded: file {file}, type 'routing.queue', key 'guard': it must be 'etag', 'version' or 'compare', "
+        "not 'etags'. Nothing was started.\n"
     )
     assert ended.stdout == ""
