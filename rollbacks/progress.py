@@ -105,9 +105,10 @@ def _sending_words(rollback: Rollback) -> str:
     return f"Send the content of v{rollback.target.version}{guard}"
 
 
-def outcome_words(send: Send) -> str:
-    """Say how a send was answered."""
-    return _OUTCOMES[SendOutcome(send.outcome) if send.outcome else SendOutcome.UNDER_WAY]
+def outcome_words(outcome: str, *, closed: bool) -> str:
+    """Say how a send was answered; where the attempt has ended, nobody waits for an answer any more."""
+    known = SendOutcome(outcome) if outcome else SendOutcome.UNDER_WAY
+    return "no answer was recorded" if closed and known is SendOutcome.UNDER_WAY else _OUTCOMES[known]
 
 
 def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[Line]:
@@ -124,7 +125,7 @@ def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[
             standing = NO
         status = str(send.status) if send.status is not None else ""
         took = "" if send.ended_at is None else f"{(send.ended_at - send.begun_at).total_seconds() * 1000:.0f} ms"
-        words = outcome_words(send) if not (closed and outcome is SendOutcome.UNDER_WAY) else "no answer was recorded"
+        words = outcome_words(send.outcome, closed=closed)
         detail = " · ".join(part for part in (status, words, send.code, took) if part)
         lines.append(Line(standing, f"Sent as request {send.number} of at most {MAX_SENDS}", detail))
     last = sends[-1]

@@ -1,5 +1,6 @@
 """Tags by which any page says something about rollbacks: those of a configuration, and which versions are ours."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,6 +69,8 @@ def action_words(action: str) -> str:
 
 
 @register.filter
-def outcome_words(send: Send) -> str:
-    """Say how one send was answered."""
-    return progress.outcome_words(send)
+def outcome_words(send: Send | Mapping[str, str]) -> str:
+    """Say how one send was answered; what an entry in the trail keeps of it is closed."""
+    if isinstance(send, Send):
+        return progress.outcome_words(send.outcome, closed=send.attempt.state == Attempt.State.CLOSED)
+    return progress.outcome_words(send["outcome"], closed=True)

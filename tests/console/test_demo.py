@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 from django.conf import settings
 
 from console import embedded, supervising
+from console.management.commands.demo import read_port
 from console.supervising import MARK, Part, PartFailed
 
 CHECKOUT = Path(settings.BASE_DIR)
@@ -186,6 +188,12 @@ def part(folder: Path, code: str) -> Part:
         environment={},
         folder=folder,
     )
+
+
+@pytest.mark.parametrize("word", ["http", "0", "65536", "-1", "８０"])
+def test_a_port_that_is_none_is_refused_by_its_value(word: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"^'{word}' is no port"):
+        read_port(word)
 
 
 def test_a_part_that_does_not_come_up_is_named_with_its_last_words(tmp_path: Path) -> None:

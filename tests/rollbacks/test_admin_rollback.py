@@ -194,6 +194,11 @@ def test_the_script_is_told_each_step_of_a_run_from_the_rows_alone(desk: Desk, a
     done = alice.get(address).json()
     assert (done["running"], done["state"]) == (False, "applied")
     assert "Verdict recorded" in done["html"]
+    concluded = AuditEntry.objects.get(action="write.outcome")
+    for place in (rollback, concluded):
+        shown = text_of(browser_of(desk.world.carol).get(address_of(place)))
+        assert "no answer was recorded" in shown
+        assert "no answer yet" not in shown
 
 
 def test_a_running_page_asks_by_script_and_without_one_reloads_itself(desk: Desk, alice: Client) -> None:

@@ -135,6 +135,15 @@ def test_two_equal_contents_under_two_numbers_are_called_equal(
     assert "drifted" not in page
 
 
+@pytest.mark.parametrize(("name", "words"), [("trackedconfig", "Configurations"), ("tenant", "Tenants")])
+def test_a_lists_tab_in_the_browser_is_called_as_its_heading(
+    world: PageWorld, as_user: Callable[[str], Client], name: str, words: str
+) -> None:
+    text = as_user("carol").get(reverse(f"admin:tenants_{name}_changelist")).content.decode()
+    assert f"<h1>{words}</h1>" in text
+    assert " ".join(text.partition("<title>")[2].partition("</title>")[0].split()) == f"{words} | Config Vault"
+
+
 def test_the_lists_ask_the_database_the_same_number_of_questions_for_2_and_for_200_configurations(
     world: PageWorld, as_user: Callable[[str], Client], django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

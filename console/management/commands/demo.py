@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django declares it for the instance
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=_port, default=8000, help="port of the console (default 8000)")
+        parser.add_argument("--port", type=read_port, default=8000, help="port of the console (default 8000)")
         parser.add_argument(
-            "--practice-port", type=_port, default=8001, help="port of the practice platform (default 8001)"
+            "--practice-port", type=read_port, default=8001, help="port of the practice platform (default 8001)"
         )
 
     def handle(self, *, port: int, practice_port: int, **_: Any) -> None:
@@ -227,11 +228,11 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 65535:
-        raise ValueError(text)
-    return number
+def read_port(text: str) -> int:
+    """Give the number of a port; raises ArgumentTypeError with a sentence."""
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is no port: that is a number from 1 to 65535. Nothing was started.")
+    return int(text)
 
 
 def _listens(port: int) -> bool:
