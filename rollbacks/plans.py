@@ -79,22 +79,23 @@ def build_body(rtype: ResourceType, *, target: bytes, live: bytes, base_version:
 
     Writable members come from the target, stateful and carried ones from live (PLATFORM.md, "Writing"), and a member
     that only live has is sent as an explicit null where the type says that null clears. A PATCH leaves alone what it
-    does not name, so it repeats of live only what its body must have. Secrets are never sent. Raises InvalidDocument
+    does not name, so it has what differs and what its body must have. Secrets are never sent. Raises InvalidDocument
     when either side is no JSON object.
     """
     old = root_members(target)
     now = root_members(live)
     sent, expected = version_to_send(rtype, base_version)
     members: dict[str, bytes] = {}
+    patches = rtype.update_method == "PATCH"
     for key in rtype.writable:
-        if key in rtype.secret:
+        if key in rtype.secret or (patches and key not in rtype.required and _same(old.get(key), now.get(key))):
             continue
         if key in old:
             members[key] = old[key]
         elif key in now and rtype.null_clears:
             members[key] = b"null"
     for key in rtype.from_live:
-        if key in now and (rtype.update_method != "PATCH" or key in rtype.required):
+        if key in now and (not patches or key in rtype.required):
             members[key] = now[key]
     if sent is not None:
         root, _, below = rtype.version_pointer.removeprefix("/").partition("/")
@@ -136,6 +137,10 @@ def unrestorable(rtype: ResourceType, *, live: Mapping[str, Value], target: Mapp
         if patches and not rtype.null_clears
         else (),
     )
+
+
+def _same(one: bytes | None, other: bytes | None) -> bool:
+    return one is not None and other is not None and _equal(load(one), load(other))
 
 
 def _equal(one: Value, other: Value) -> bool:

@@ -297,7 +297,11 @@ def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) ->
 def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:
     """Give live with its writable members as in the body, in live's order: what else there is stays as it was."""
     written = projection.project(rtype, archive.value_from(body))
-    kept = {key: written.get(key, value) for key, value in live.items() if key not in rtype.writable or key in written}
+    kept = {
+        key: written.get(key, value)
+        for key, value in live.items()
+        if key not in rtype.writable or key in written or rtype.update_method == "PATCH"
+    }
     return kept | written
 
 

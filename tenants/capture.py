@@ -212,20 +212,26 @@ def discover(tenant: Tenant, rtype: ResourceType, platform: "Platform") -> list[
             f"Objects of the type {rtype.name} cannot be listed: {why}. Name their ids instead; nothing was tracked in "
             f"{tenant.slug}."
         )
-    if not rtype.in_parent:
+    if not rtype.in_parent and not rtype.parent:
         return list(_listed(rtype.list_path, rtype.paging, platform).items())
     around = catalogue.get(rtype.parent)
     found: dict[str, str] = {}
     for parent, parent_name in _listed(around.list_path or "", around.paging, platform).items():
         path = rtype.list_path.replace("{parent}", quote(checked_object_id(parent), safe=""))
-        for own, name in _listed(path, rtype.paging, platform).items():
-            found[f"{parent}{PARENT_AND_ID}{own}"] = " / ".join(part for part in (parent_name, name) if part)
+        params: dict[str, str | int] | None = {rtype.list_parameter: parent} if rtype.list_parameter else None
+        for own, name in _listed(path, rtype.paging, platform, params=params).items():
+            if rtype.in_parent:
+                found[f"{parent}{PARENT_AND_ID}{own}"] = " / ".join(part for part in (parent_name, name) if part)
+            else:
+                found[own] = name
     return list(found.items())
 
 
-def _listed(path: str, paging: Paging, platform: "Platform") -> dict[str, str]:
+def _listed(
+    path: str, paging: Paging, platform: "Platform", *, params: dict[str, str | int] | None = None
+) -> dict[str, str]:
     found: dict[str, str] = {}
-    for raw in platform.entities(path, paging=paging):
+    for raw in platform.entities(path, paging=paging, params=params):
         value = archive.value_from(raw)
         object_id = value.get("id")
         if isinstance(object_id, str) and object_id:

@@ -147,6 +147,8 @@ class ResourceType:
     """The type whose list gives the parents; empty when there is none, or none that the catalogue knows."""
     list_path: str | None
     """Where the objects are listed; None when they cannot be listed."""
+    list_parameter: str
+    """Under which the list asks for the id of a `parent`; empty where it asks for none."""
     paging: Paging
     history_path: str | None
     """Where the platform lists its own versions of the object, with one `{id}`; None when it keeps none."""

@@ -32,6 +32,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "parent": "",
         "list_path": None,
+        "list_parameter": "",
         "history_path": None,
         "history_version_path": None,
         "native_history": (),
@@ -220,8 +221,11 @@ def _check_paths(rtype: ResourceType) -> None:
         if not set(found) <= {*own, "{version}"} or len(found) > len(set(found)):
             reason = f"{path!r} may hold {either((*own, '{version}'))}, each once"
             raise InvalidCatalogue(name, "native_history", reason)
-    if rtype.parent and not rtype.in_parent:
-        raise InvalidCatalogue(name, "parent", f"{rtype.object_path!r} has no {{parent}}")
+    if rtype.parent and not rtype.in_parent and not rtype.list_parameter:
+        reason = f"{rtype.object_path!r} has no {{parent}}, and there is no 'list_parameter' either"
+        raise InvalidCatalogue(name, "parent", reason)
+    if rtype.list_parameter and not (rtype.list_path and rtype.parent):
+        raise InvalidCatalogue(name, "list_parameter", "it stands there, yet 'list_path' or 'parent' does not")
 
 
 def _check_placeholders(name: str, key: str, path: str | None, wanted: tuple[str, ...]) -> None:

@@ -199,3 +199,17 @@ def test_a_secret_stands_in_the_way_of_a_put_always_and_of_a_patch_only_where_it
     assert unrestorable(patch, live={"title": "***"}, target={"title": "***"}).secret == ()
     assert unrestorable(patch, live={"title": "***"}, target={"title": "**"}).secret == ("title",)
     assert unrestorable(catalogue.get("oauth.client"), live={"secret": "a"}, target={"secret": "b"}).secret == ()
+
+
+def test_a_patch_leaves_out_what_is_equal_so_that_a_reference_is_not_sent_in_its_read_form() -> None:
+    location = catalogue.get("locations.location")
+    old = b'{"name": "Lisbon", "notes": "2nd floor", "contactUser": {"id": "u-1", "name": "Ines"}, "version": 1}'
+    now = b'{"name": "Lisbon", "notes": "moved", "contactUser": {"name": "Ines", "id": "u-1"}, "version": 4}'
+
+    assert load(build_body(location, target=old, live=now, base_version=4).raw) == {
+        "name": "Lisbon",
+        "notes": "2nd floor",
+        "version": 4,
+    }
+    moved = {"contactUser": {"id": "u-2"}}
+    assert unrestorable(location, live=moved, target={"contactUser": {"id": "u-1"}}).immutable == ("contactUser",)

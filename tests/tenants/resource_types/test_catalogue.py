@@ -37,7 +37,17 @@ locked = ["409 ~ currently locked"]
 """
 
 
-NOT_IN_IT = {"rollback_step", "caveat", "parent", "native_history", "immutable", "reset", "secret", "refused"}
+NOT_IN_IT = {
+    "list_parameter",
+    "rollback_step",
+    "caveat",
+    "parent",
+    "native_history",
+    "immutable",
+    "reset",
+    "secret",
+    "refused",
+}
 
 
 def with_line(key: str, line: str) -> str:
@@ -94,6 +104,7 @@ MISTAKES = [
     ("caveat", 'caveat = "no sentence"', "it must be whole sentences"),
     ("parent", 'parent = "Queue"', "it must be the name of a type"),
     ("parent", 'parent = "routing.queue"', "has no {parent}"),
+    ("list_parameter", 'list_parameter = "queueId"', "yet 'list_path' or 'parent' does not"),
     ("native_history", 'native_history = ["/api/v2/x/{version}/{version}"]', "each once"),
     ("native_history", 'native_history = ["versions"]', "is no path that begins with /api/"),
     ("immutable", 'immutable = ["state"]', "the member 'state' does not stand in 'writable' or 'read_only'"),

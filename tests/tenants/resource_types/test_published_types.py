@@ -125,6 +125,7 @@ def test_a_list_is_walked_by_the_parameters_that_it_takes(both: tuple[ResourceTy
         Paging.SCIM: {"startIndex", "count"},
     }.get(rtype.paging, set())
     assert wanted <= takes
+    assert not rtype.list_parameter or rtype.list_parameter in takes
     if rtype.paging is Paging.UNPAGED:
         assert not takes & {"pageNumber", "after", "startIndex"}
     if rtype.paging is Paging.CURSOR:

@@ -1,0 +1,61 @@
+"""Each published type that the practice platform serves is found, tracked, changed by a stranger and taken back.
+
+The catalogue and the practice platform share no code: each was written from what the platform publishes, so that a
+mistake in one shows up against the other.
+"""
+
+import pytest
+
+from rollbacks import actions, applying
+from tenants import capture, drift
+from tenants.models import TrackedConfig
+from tenants.resource_types import get
+from tests import world as making
+from tests.rollbacks.conftest import QUICK, REASON, Desk
+
+TYPES = [
+    ("outbound.campaign", "name", "B"),
+    ("outbound.contactlist", "name", "B"),
+    ("outbound.dnclist", "name", "B"),
+    ("outbound.callabletimeset", "name", "B"),
+    ("architect.schedule", "name", "B"),
+    ("architect.schedulegroup", "name", "B"),
+    ("architect.datatable", "name", "C"),
+    ("routing.queue", "name", "C"),
+    ("routing.wrapupcode", "name", "C"),
+    ("users.user", "title", "B"),
+    ("locations.location", "name", "B"),
+    ("telephony.site", "name", "B"),
+    ("responsemanagement.library", "name", "B"),
+    ("responsemanagement.response", "name", "B"),
+    ("webdeployments.deployment", "name", "C"),
+]
+
+
+@pytest.mark.parametrize(("name", "member", "level"), TYPES, ids=[name for name, _, _ in TYPES])
+def test_what_a_stranger_changed_at_night_is_taken_back(desk: Desk, name: str, member: str, level: str) -> None:
+    rtype, world = get(name), desk.world
+    (object_id, _), *_rest = capture.discover(world.northwind, rtype, world.platform)
+    config = making.track(world.northwind, object_id, type_name=name)
+    making.look(config)
+    config.refresh_from_db()
+    before = config.live
+    assert before is not None, config.presence_detail
+    path = capture.object_path(rtype, object_id)
+    world.practice.foreign_write(path, edits=[{"path": f"/{member}", "value": "Changed at night"}])
+    making.look(config)
+    config = TrackedConfig.objects.select_related("live", "tenant").get(pk=config.pk)
+    assert drift.is_drifted(config)
+
+    rollback = actions.request_rollback(config, before, reason=REASON, acting_user=world.alice)
+    desk.approve(rollback)
+    done = applying.apply(rollback.pk, pace=QUICK)
+
+    assert (done.guard_level, done.method) == (level, rtype.update_method)
+    assert done.verdict in {"verified", "reached"}, done.explanation
+    making.look(config)
+    config = TrackedConfig.objects.select_related("live", "baseline").get(pk=config.pk)
+    assert config.live is not None
+    assert config.live.digest == before.digest
+    assert not drift.is_drifted(config)
+    assert len(desk.writes()) == 1
