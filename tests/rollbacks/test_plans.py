@@ -211,5 +211,5 @@ def test_a_patch_leaves_out_what_is_equal_so_that_a_reference_is_not_sent_in_its
         "notes": "2nd floor",
         "version": 4,
     }
-    moved = {"contactUser": {"id": "u-2"}}
-    assert unrestorable(location, live=moved, target={"contactUser": {"id": "u-1"}}).immutable == ("contactUser",)
+    found = unrestorable(location, live={"contactUser": {"id": "u-2"}}, target={"contactUser": {"id": "u-1"}})
+    assert found.immutable == ("contactUser",)
