@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.color import Style
 from django.db import connections
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django import DjangoDbBlocker
 
 from console import embedded
 from console.practice.server import PracticeServer
@@ -35,6 +36,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
             yield
             return
     pytest.exit(f"{RUNS_AT_ONCE} test runs already use {folder}; wait until one of them has ended.", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """End what still looks at this run's database, such as a killed worker's session, before it is dropped."""
+    yield
+    with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
