@@ -22,7 +22,7 @@ from rollbacks import audit, explaining, facts, leases, surveys, transitions
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.plans import usable_for_if_match
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
-from tenants import archive, capture, connections
+from tenants import archive, capture, connections, importing
 from tenants.documents import InvalidDocument
 from tenants.models import Snapshot
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
@@ -217,7 +217,7 @@ class _Driver:
         beyond = expected is not None and live.version is not None and live.version > expected
         if beyond and self.rtype.history_version_path is not None and expected is not None:
             try:
-                read.successor_snapshot = capture.read_version(self.rollback.config, expected, self.platform)
+                read.successor_snapshot = importing.read_version(self.rollback.config, expected, self.platform)
                 read.successor = _seen_in_history(read.successor_snapshot)
             except RemoteUnknown as error:
                 # Only for now: a verdict is for good, so it waits for what the history may still tell.

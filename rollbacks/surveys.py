@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from rollbacks import facts, guards, one_object, plans
 from rollbacks.models import Rollback
-from tenants import archive, capture, connections
+from tenants import archive, capture, connections, object_paths
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, Platform, RemoteError, holds
@@ -58,7 +58,7 @@ class LiveUnreadable(Exception):
 
 def object_path(config: TrackedConfig) -> str:
     """Give the path of the live object below the tenant's API host."""
-    return capture.object_path(catalogue.get(config.resource_type), config.object_id)
+    return object_paths.object_path(catalogue.get(config.resource_type), config.object_id)
 
 
 def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Source = Snapshot.Source.LIVE) -> Live:
@@ -159,7 +159,7 @@ def _live(config: TrackedConfig, platform: Platform) -> tuple[Live | None, str]:
         return read_live(config, platform), ""
     except RemoteError as error:
         return None, error.sentence
-    except (LiveUnreadable, capture.InvalidObjectId) as error:
+    except (LiveUnreadable, object_paths.InvalidObjectId) as error:
         return None, str(error)
 
 

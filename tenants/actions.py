@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import access, capture, connections, drift, regions, trail
+from tenants import access, capture, connections, drift, importing, regions, trail
 from tenants.access import Role
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
@@ -176,7 +176,7 @@ def capture_now(
     acting_user: "AbstractBaseUser | None",
     platform: "Platform | None" = None,
     progress: Callable[[int, int], None] | None = None,
-) -> "tuple[capture.Look, capture.HistoryImport]":
+) -> "tuple[capture.Look, importing.HistoryImport]":
     """Look at live now, whatever its ETag, and import the platform's own history. Needs any role: it only reads.
 
     A tenant that cannot be connected to raises the tree of `remote.errors`; what the platform answers to the looks
@@ -186,9 +186,9 @@ def capture_now(
     rtype = catalogue.get(config.resource_type)
     platform = connections.connect(config.tenant) if platform is None else platform
     seen = capture.look(config, platform, now=timezone.now(), conditional=False)
-    imported = capture.HistoryImport()
+    imported = importing.HistoryImport()
     if rtype.history_path is not None and seen.outcome is not capture.Outcome.UNREACHABLE:
-        imported = capture.import_history(config, platform, **({"progress": progress} if progress else {}))
+        imported = importing.import_history(config, platform, **({"progress": progress} if progress else {}))
     return seen, imported
 
 

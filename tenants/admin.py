@@ -16,12 +16,13 @@ from django.views.decorators.http import require_POST
 
 from tenants import access, actions, comparing, version_pages
 from tenants.access import Role
-from tenants.capture import InvalidObjectId, Outcome
+from tenants.capture import Outcome
 from tenants.compare_page import compare_page
 from tenants.configuration import configuration, type_of
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
 from tenants.forms import TenantForm, TrackChoiceForm
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
+from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
 from tenants.scoping import ScopedAdmin

@@ -22,8 +22,7 @@ asks for are unconditional.
 """
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import archive, sightings, trail
+from tenants import archive, object_paths, sightings, trail
 from tenants.archive import UnusableContent
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote.errors import (
@@ -47,7 +46,7 @@ from tenants.remote.errors import (
     TokenUnusable,
     WrongOrganization,
 )
-from tenants.resource_types import catalogue, projection
+from tenants.resource_types import catalogue
 from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, Paging, ResourceType, VersionRule
 
 if TYPE_CHECKING:
@@ -93,18 +92,6 @@ class Look:
     """Why nothing came, where the platform or the way to it is the reason."""
 
 
-@dataclass(slots=True, kw_only=True)
-class HistoryImport:
-    """What an import of the platform's own history did."""
-
-    imported: int = 0
-    already: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    """Each version that could not be kept, and why."""
-    stopped: str = ""
-    """Why the import ended before it had asked for every version; the next one goes on from there."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
     """What `track` did."""
@@ -113,63 +100,8 @@ class Tracking:
     already: list[TrackedConfig]
 
 
-class InvalidObjectId(ValueError):
-    """The text cannot be the id of an object; the message is a sentence."""
-
-
 class NotListed(ValueError):
     """The platform has no list of the type's objects; the message is a sentence."""
-
-
-def _no_progress(_done: int, _total: int) -> None:
-    """Say nothing."""
-
-
-def object_path(rtype: ResourceType, object_id: str) -> str:
-    """Give the path of an object; raises InvalidObjectId for an id that would change the path's shape."""
-    return _filled(rtype.object_path, rtype, object_id)
-
-
-def _filled(template: str, rtype: ResourceType, object_id: str) -> str:
-    """Fill in `{parent}` and `{id}`; `{version}` stays. Raises InvalidObjectId."""
-    parent, own = _split_id(rtype, object_id)
-    return template.replace("{parent}", quote(parent, safe="")).replace("{id}", quote(own, safe=""))
-
-
-def _split_id(rtype: ResourceType, object_id: str) -> tuple[str, str]:
-    """Give the parent's id, empty where there is none, and the object's own; raises InvalidObjectId."""
-    if rtype.is_singleton:
-        if object_id != SINGLETON_ID:
-            raise InvalidObjectId(
-                f"There is exactly one {rtype.title} in an organization, addressed as {rtype.name}:{SINGLETON_ID}, not "
-                f"as {object_id[:60]!r}. Nothing was tracked."
-            )
-        return "", object_id
-    if not rtype.in_parent:
-        return "", checked_object_id(object_id)
-    parent, mark, own = object_id.partition(PARENT_AND_ID)
-    if not (parent and mark and own) or PARENT_AND_ID in own:
-        raise InvalidObjectId(
-            f"{object_id[:60]!r} does not address a {rtype.title}: its path needs the id of the object that it is in, "
-            f"too. Write both with {PARENT_AND_ID} between, for example parent-1{PARENT_AND_ID}object-2. Nothing was "
-            f"tracked."
-        )
-    return checked_object_id(parent), checked_object_id(own)
-
-
-def checked_object_id(object_id: str) -> str:
-    """Give the id back when it can be one segment of a path; else raise InvalidObjectId."""
-    if (
-        not object_id
-        or len(object_id) > 200
-        or object_id in {".", ".."}
-        or any(ord(letter) <= 32 or ord(letter) == 127 or letter in "/\\?#" for letter in object_id)
-    ):
-        raise InvalidObjectId(
-            f"{object_id[:60]!r} cannot be the id of an object: an id has 1 to 200 characters without spaces, slashes, "
-            f"? and #. Nothing was tracked."
-        )
-    return object_id
 
 
 # --- what to look at -------------------------------------------------------------------------------------------------
@@ -182,8 +114,8 @@ def track(tenant: Tenant, rtype: ResourceType, object_ids: "list[str] | dict[str
     """
     names = object_ids if isinstance(object_ids, dict) else dict.fromkeys(object_ids, "")
     for object_id in names:
-        checked_object_id(object_id)
-        _split_id(rtype, object_id)
+        object_paths.checked_object_id(object_id)
+        object_paths.split_id(rtype, object_id)
     now = timezone.now()
     tracking = Tracking(added=[], already=[])
     with transaction.atomic():
@@ -217,7 +149,7 @@ def discover(tenant: Tenant, rtype: ResourceType, platform: "Platform") -> list[
     around = catalogue.get(rtype.parent)
     found: dict[str, str] = {}
     for parent, parent_name in _listed(around.list_path or "", around.paging, platform).items():
-        path = rtype.list_path.replace("{parent}", quote(checked_object_id(parent), safe=""))
+        path = rtype.list_path.replace("{parent}", quote(object_paths.checked_object_id(parent), safe=""))
         params: dict[str, str | int] | None = {rtype.list_parameter: parent} if rtype.list_parameter else None
         for own, name in _listed(path, rtype.paging, platform, params=params).items():
             if rtype.in_parent:
@@ -250,7 +182,7 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
     """
     rtype = catalogue.get(config.resource_type)
     try:
-        path = object_path(rtype, config.object_id)
+        path = object_paths.object_path(rtype, config.object_id)
         etag = _etag_to_send(config, rtype, now=now) if conditional else None
         answer = platform.read(path, if_none_match=etag)
         if answer.not_modified:
@@ -262,13 +194,13 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
         return _unreachable(config, error, now=now)
     except (RemoteRefused, RemoteWrong) as error:
         return _absent(config, Presence.UNREADABLE, error.sentence, error, now=now)
-    except (UnusableContent, InvalidObjectId) as error:
+    except (UnusableContent, object_paths.InvalidObjectId) as error:
         return _absent(config, Presence.UNREADABLE, str(error), None, now=now)
 
 
 def read_live(config: TrackedConfig, platform: "Platform") -> "Answer":
     """Give what the platform shows now, whole, and remember nothing. Raises the tree of `remote.errors`."""
-    return platform.read(object_path(catalogue.get(config.resource_type), config.object_id))
+    return platform.read(object_paths.object_path(catalogue.get(config.resource_type), config.object_id))
 
 
 def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) -> bytes | None:
@@ -286,7 +218,7 @@ def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform
         taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
         if taken is not None:
             return taken
-        answer = platform.read(object_path(rtype, config.object_id))
+        answer = platform.read(object_paths.object_path(rtype, config.object_id))
         second = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, confirmed=True)
         if second is not None:
             return second
@@ -447,91 +379,3 @@ def _update(config: TrackedConfig, changes: dict[str, object]) -> None:
     TrackedConfig.objects.filter(pk=config.pk).update(**changes)
     for name, value in changes.items():
         setattr(config, name, value)
-
-
-# --- the platform's own history --------------------------------------------------------------------------------------
-
-
-def import_history(
-    config: TrackedConfig, platform: "Platform", *, progress: Callable[[int, int], None] = _no_progress
-) -> HistoryImport:
-    """Keep every version of the platform's own history that is not kept yet, newest first, each in its own transaction.
-
-    Never raises for what the platform answers: a version that cannot be read is refused with its reason and the others
-    are still imported; silence stops the import, and the next one goes on where it stopped. `progress` is told how many
-    of how many are done. Types without a history import nothing.
-    """
-    rtype = catalogue.get(config.resource_type)
-    result = HistoryImport()
-    if rtype.history_path is None:
-        return result
-    missing = _missing_versions(config, rtype, platform, result)
-    for done, version in enumerate(missing):
-        progress(done, len(missing))
-        try:
-            _snapshot, new = _import_version(config, rtype, version, platform)
-        except SAYS_NOTHING as error:
-            result.stopped = f"The import stopped at v{version}; {done} of {len(missing)} were done. {error.sentence}"
-            break
-        except (RemoteError, UnusableContent) as error:
-            result.refused.append((str(version), error.sentence if isinstance(error, RemoteError) else str(error)))
-        else:
-            result.imported += new
-            result.already += not new
-    progress(len(missing), len(missing))
-    if not result.stopped:
-        _update(config, {"history_imported_at": timezone.now()})
-    return result
-
-
-def _missing_versions(
-    config: TrackedConfig, rtype: ResourceType, platform: "Platform", result: HistoryImport
-) -> list[int]:
-    """Give the versions that the platform lists and that are not kept, newest first."""
-    kept = set(config.snapshots.values_list("version", flat=True))
-    listed: set[int] = set()
-    try:
-        for raw in platform.entities(_history_path(config, rtype)):
-            version = _listed_version(rtype, raw, result)
-            if version is not None:
-                listed.add(version)
-    except RemoteError as error:
-        result.stopped = f"The list of versions did not come to its end. {error.sentence}"
-    result.already = len(listed & kept)
-    return sorted(listed - kept, reverse=True)
-
-
-def _history_path(config: TrackedConfig, rtype: ResourceType) -> str:
-    return _filled(rtype.history_path or "", rtype, config.object_id)
-
-
-def read_version(config: TrackedConfig, version: int, platform: "Platform") -> Snapshot:
-    """Read one version from the platform's own history and give its snapshot, kept now unless it already was.
-
-    Raises UnusableContent, the tree of `remote.errors`, and ValueError for a type without a history.
-    """
-    return _import_version(config, catalogue.get(config.resource_type), version, platform)[0]
-
-
-def _listed_version(rtype: ResourceType, raw: bytes, result: HistoryImport) -> int | None:
-    try:
-        value = archive.value_from(raw)
-    except UnusableContent as error:
-        result.refused.append(("?", f"One line of the list of versions cannot be read. {error}"))
-        return None
-    version = projection.version_of(rtype, value)
-    if version is None:
-        result.refused.append(("?", f"One line of the list of versions has no number at {rtype.version_pointer}."))
-    return version
-
-
-def _import_version(
-    config: TrackedConfig, rtype: ResourceType, version: int, platform: "Platform"
-) -> tuple[Snapshot, bool]:
-    if rtype.history_version_path is None:
-        raise ValueError(f"The platform keeps no history of the type {rtype.name}. Nothing was read.")
-    path = _filled(rtype.history_version_path, rtype, config.object_id).replace("{version}", str(version))
-    answer = platform.read(path)
-    archive.check(config, rtype, answer.body, version=version)
-    with transaction.atomic():
-        return archive.record(config, rtype, answer, source=Snapshot.Source.HISTORY, seen_at=answer.received_at)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from celery import shared_task
 from django.utils import timezone
 
-from tenants import capture, connections
+from tenants import capture, connections, importing
 from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
@@ -66,7 +66,7 @@ def look_once(config_id: "UUID | str") -> capture.Look | None:
         rtype = catalogue.get(config.resource_type)
         moved = seen.outcome in {capture.Outcome.FIRST, capture.Outcome.CHANGED}
         if rtype.history_path is not None and (moved or _history_is_missing(config)):
-            capture.import_history(config, platform)
+            importing.import_history(config, platform)
     except RemoteError as error:
         logger.warning("%s was not looked at: %s", config.address, error.sentence)
         return None

@@ -17,9 +17,10 @@ from django.db import DatabaseError, OperationalError, ProgrammingError
 from tenants.actions import NotPossible
 from tenants.addresses import NotFound
 from tenants.archive import UnusableContent
-from tenants.capture import InvalidObjectId, NotListed
+from tenants.capture import NotListed
 from tenants.documents import to_text
 from tenants.documents.labels import visible
+from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError, RemoteRefused
 from tenants.resource_types.catalogue import UnknownType
 from tenants.sealing import CannotSeal, CannotUnseal

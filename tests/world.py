@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from console.practice.server import PracticeServer
-from tenants import actions, archive, capture, connections
+from tenants import actions, archive, capture, connections, importing
 from tenants.access import Role
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.remote.client import Platform
@@ -138,7 +138,7 @@ def make_world(practice: PracticeServer, people: People) -> World:
     give_roles(people.carol, northwind, Role.VIEWER, Role.AUDITOR)
     config = track(northwind, BILLING)
     look(config)
-    imported = capture.import_history(config, connections.connect(northwind))
+    imported = importing.import_history(config, connections.connect(northwind))
     assert not imported.refused, imported.refused
     assert not imported.stopped, imported.stopped
     return World(practice=practice, people=people, northwind=northwind, tailspin=tailspin, config=config)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from rollbacks import actions, applying
 from tenants import actions as tenant_actions
-from tenants import capture, connections
+from tenants import capture, connections, importing
 from tenants.access import Role
 from tests import world as making
 from tests.bench.measuring import AT_THE_END, measure
@@ -59,7 +59,7 @@ def desk() -> tuple[TrackedConfig, User, User]:
     making.give_roles(approves, tenant, Role.APPROVER)
     config = making.track(tenant, making.BILLING)
     making.look(config)
-    capture.import_history(config, connections.connect(tenant))
+    importing.import_history(config, connections.connect(tenant))
     return config, asks, approves
 
 
@@ -128,6 +128,6 @@ def import_history(served: object) -> str:
     config = making.track(tenant, "claims-assist")
     platform = connections.connect(tenant)
     capture.look(config, platform, now=timezone.now())
-    imported = capture.import_history(config, platform)
+    imported = importing.import_history(config, platform)
     assert (imported.imported, imported.refused) == (VERSIONS - 1, [])
     return f"{imported.imported + 1} versions"

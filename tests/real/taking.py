@@ -11,7 +11,7 @@ from django.utils import timezone
 from rollbacks import actions, applying, audit
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
-from tenants import archive, capture, connections
+from tenants import archive, capture, connections, importing
 from tenants.access import Role
 from tenants.documents import compare, extract, side_by_side
 from tenants.models import Tenant, TrackedConfig
@@ -104,7 +104,7 @@ class _Taking:
         expected = "unreadable" if newest.fault else "first"
         self.report.check(look.outcome == expected, f"{self._what(newest)} as live was {look.outcome}: {look.detail}")
         with self.report.timed("import a history over HTTP", f"{self.history.name}, {len(self.history.files)}"):
-            imported = capture.import_history(self.config, platform)
+            imported = importing.import_history(self.config, platform)
         self.report.check(not imported.stopped, f"{self.history.name}: {imported.stopped}")
         refused = dict(imported.refused)
         for file in self.history.files:

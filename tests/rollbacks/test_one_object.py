@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from rollbacks import actions, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants import actions as tenants
-from tenants import capture
+from tenants import importing
 from tenants.models import TrackedConfig
 from tenants.resource_types import catalogue
 from tests.rollbacks.conftest import REASON, Desk
@@ -22,7 +22,7 @@ LEASE = leases.Lease("test", 60)
 def the_alias(desk: Desk) -> TrackedConfig:
     """Track the object under its second address too."""
     config = track(desk.world.northwind, BILLING, type_name="analytics.agentassist.config")
-    capture.import_history(config, platform_of(config))
+    importing.import_history(config, platform_of(config))
     return config
 
 
@@ -40,7 +40,7 @@ def the_same_organization_again(desk: Desk) -> TrackedConfig:
         acting_user=None,
     )
     config = track(again, BILLING)
-    capture.import_history(config, platform_of(config))
+    importing.import_history(config, platform_of(config))
     return config
 
 

@@ -7,7 +7,7 @@ mistake in one shows up against the other.
 import pytest
 
 from rollbacks import actions, applying
-from tenants import capture, drift
+from tenants import capture, drift, object_paths
 from tenants.models import TrackedConfig
 from tenants.resource_types import get
 from tests import world as making
@@ -41,7 +41,7 @@ def test_what_a_stranger_changed_at_night_is_taken_back(desk: Desk, name: str, m
     config.refresh_from_db()
     before = config.live
     assert before is not None, config.presence_detail
-    path = capture.object_path(rtype, object_id)
+    path = object_paths.object_path(rtype, object_id)
     world.practice.foreign_write(path, edits=[{"path": f"/{member}", "value": "Changed at night"}])
     making.look(config)
     config = TrackedConfig.objects.select_related("live", "tenant").get(pk=config.pk)

@@ -9,7 +9,7 @@ import pytest
 from console.practice.server import PracticeServer
 from rollbacks import actions, applying, audit, driving, transitions
 from rollbacks.models import AuditEntry, Rollback
-from tenants import archive, capture
+from tenants import archive, importing
 from tenants.access import Role
 from tenants.documents import extract
 from tenants.models import Tenant, TrackedConfig
@@ -318,7 +318,7 @@ def test_a_lost_answer_of_a_queue_that_did_change_is_seen_by_reading(queue: Case
 def alias(practice: PracticeServer, people: People) -> Case:
     """Give `cfg-1` of the bank by its analytics path, with last night's version and the one before."""
     case = make_case(practice, people, "northwind", "analytics.agentassist.config", "cfg-1")
-    capture.read_version(case.config, 41, making.platform_of(case.config))
+    importing.read_version(case.config, 41, making.platform_of(case.config))
     return case
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenants import capture
+from tenants import capture, object_paths
 from tenants.models import Tenant
 from tenants.remote import Limits, Platform
 from tenants.remote.client import Credentials
@@ -94,10 +94,10 @@ def test_an_id_leads_to_its_path_or_is_refused_with_the_shape_that_is_needed(
     name: str, object_id: str, path: str
 ) -> None:
     if path:
-        assert capture.object_path(get(name), object_id) == path
+        assert object_paths.object_path(get(name), object_id) == path
         return
-    with pytest.raises(capture.InvalidObjectId, match="Nothing was tracked"):
-        capture.object_path(get(name), object_id)
+    with pytest.raises(object_paths.InvalidObjectId, match="Nothing was tracked"):
+        object_paths.object_path(get(name), object_id)
 
 
 @pytest.mark.django_db
@@ -106,7 +106,7 @@ def test_nothing_is_tracked_under_an_id_that_the_type_cannot_have() -> None:
         slug="northwind", name="Northwind Bank", region="mypurecloud.de", client_id="client-1"
     )
 
-    with pytest.raises(capture.InvalidObjectId, match="parent-1~object-2"):
+    with pytest.raises(object_paths.InvalidObjectId, match="parent-1~object-2"):
         capture.track(tenant, get("assistants.queue"), ["as-1~q-1", "q-2"])
 
     assert not tenant.configs.exists()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from console.practice.server import PracticeServer
 from rollbacks.models import AuditEntry
-from tenants import archive, capture, connections, drift
+from tenants import archive, capture, connections, drift, importing, object_paths
 from tenants.capture import Outcome
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
@@ -439,7 +439,7 @@ def test_workers_never_leave_live_behind_while_somebody_keeps_writing(
 def test_tracking_is_all_or_nothing_and_tracked_objects_stay_as_they_are(config: TrackedConfig) -> None:
     tenant, rtype = config.tenant, making.type_of(config)
 
-    with pytest.raises(capture.InvalidObjectId, match=r"'\.\./configs/cfg-2' cannot be the id"):
+    with pytest.raises(object_paths.InvalidObjectId, match=r"'\.\./configs/cfg-2' cannot be the id"):
         capture.track(tenant, rtype, ["cfg-2", "../configs/cfg-2"])
     assert TrackedConfig.objects.count() == 1
 
@@ -452,12 +452,12 @@ def test_tracking_is_all_or_nothing_and_tracked_objects_stay_as_they_are(config:
 
 @pytest.mark.parametrize("object_id", ["", ".", "..", "a/b", "a b", "a\n", "x" * 201, "a?b", "ü\x00"])
 def test_what_would_change_the_shape_of_a_path_is_no_object_id(object_id: str) -> None:
-    with pytest.raises(capture.InvalidObjectId):
-        capture.object_path(catalogue.get("agentassist.config"), object_id)
+    with pytest.raises(object_paths.InvalidObjectId):
+        object_paths.object_path(catalogue.get("agentassist.config"), object_id)
 
 
 def test_a_strange_but_possible_id_stays_one_segment_of_the_path() -> None:
-    path = capture.object_path(catalogue.get("agentassist.config"), "große:ß@1%2F")
+    path = object_paths.object_path(catalogue.get("agentassist.config"), "große:ß@1%2F")
     assert path == "/api/v2/agentassist/configs/gro%C3%9Fe%3A%C3%9F%401%252F"
 
 
@@ -488,7 +488,7 @@ def test_the_whole_history_is_imported_newest_first_and_only_once(world: World) 
         assert archive.bytes_of(making.version(config, number)) == raw
 
     asked = len(world.practice.requests())
-    again = capture.import_history(config, world.platform)
+    again = importing.import_history(config, world.platform)
     assert (again.imported, again.already, again.refused, again.stopped) == (0, 42, [], "")
     assert len(world.practice.requests()) == asked + 1
 
@@ -501,7 +501,7 @@ def test_a_version_that_cannot_be_used_is_refused_with_its_reason_and_the_rest_i
     stored.revisions[9].members["content"] = b'{"rules": NaN}'
     practice.add_fault("html_200", path="/versions/20$", times=None)
 
-    result = capture.import_history(config, making.platform_of(config))
+    result = importing.import_history(config, making.platform_of(config))
 
     assert [version for version, _ in result.refused] == ["20", "10"]
     assert "not with JSON" in result.refused[0][1]
@@ -519,7 +519,7 @@ def test_an_import_that_silence_stopped_keeps_what_it_has_and_goes_on_from_there
     practice.add_fault("unavailable_503", path="/versions/30$", times=None)
     told: list[tuple[int, int]] = []
 
-    first = capture.import_history(
+    first = importing.import_history(
         config, making.platform_of(config), progress=lambda done, total: told.append((done, total))
     )
 
@@ -531,7 +531,7 @@ def test_an_import_that_silence_stopped_keeps_what_it_has_and_goes_on_from_there
     assert config.history_imported_at is None
 
     practice.clear_faults()
-    second = capture.import_history(config, making.platform_of(config))
+    second = importing.import_history(config, making.platform_of(config))
     assert (second.imported, second.already, second.stopped) == (30, 12, "")
     assert config.snapshots.count() == 42
 
@@ -542,16 +542,16 @@ def test_a_list_of_versions_that_does_not_come_stops_the_import_with_a_sentence(
     making.look(config)
     practice.add_fault("html_200", path="/versions$", times=None)
 
-    result = capture.import_history(config, making.platform_of(config))
+    result = importing.import_history(config, making.platform_of(config))
 
     assert "did not come to its end" in result.stopped
     assert config.snapshots.count() == 1
 
 
 def test_one_version_can_be_read_from_the_history_by_itself(config: TrackedConfig) -> None:
-    snapshot = capture.read_version(config, 7, making.platform_of(config))
+    snapshot = importing.read_version(config, 7, making.platform_of(config))
 
     assert (snapshot.version, snapshot.source) == (7, Snapshot.Source.HISTORY)
-    assert capture.read_version(config, 7, making.platform_of(config)) == snapshot
+    assert importing.read_version(config, 7, making.platform_of(config)) == snapshot
     config.refresh_from_db()
     assert config.live is None

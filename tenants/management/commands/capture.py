@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from tenants import actions, addresses, connections
-from tenants.capture import HistoryImport, Look, Outcome
+from tenants.capture import Look, Outcome
 from tenants.documents.labels import visible
+from tenants.importing import HistoryImport
 from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError, RemoteRefused
 from tenants.sealing import CannotUnseal
