@@ -9,16 +9,19 @@ import dataclasses
 import json
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 from django.core import checks
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from console import embedded
 from console.celery import app
+from tenants.models import TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ State = Literal["works", "look", "broken"]
 OLDEST_POSTGRESQL = 150000
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 PING_SECONDS = 2.0
+LOOK_LATE = timedelta(minutes=15)
 FREE_BYTES = 500 * 1024 * 1024
 SECRET_KEY_LENGTH = 40
 
@@ -62,6 +66,8 @@ def _findings() -> Iterator[Finding]:
     yield broker
     if broker.state == "works":
         yield _worker()
+    if reachable:
+        yield _schedule()
     yield _static_files()
     yield from _deployment()
 
@@ -217,7 +223,31 @@ def _worker() -> Finding:
         "worker",
         "broken",
         f"No worker answered within {PING_SECONDS:.0f} seconds: requested rollbacks wait.",
-        "Run: celery -A console worker -P threads -B (make demo runs one)",
+        f"Run: {_how_to_run_a_worker()}",
+    )
+
+
+def _how_to_run_a_worker() -> str:
+    if settings.EMBEDDED_BROKER is not None:
+        return "celery -A console worker -P threads -B (make demo runs one)"
+    return "celery -A console worker, and one celery -A console beat beside all workers"
+
+
+def _schedule() -> Finding:
+    """Judge the schedule by what it leaves undone: a tracked object whose look is long due."""
+    try:
+        late = TrackedConfig.objects.filter(next_look_at__lt=timezone.now() - LOOK_LATE).count()
+    except ProgrammingError:
+        return Finding("schedule", "look", "It cannot be judged before the database has its tables.", "Run: migrate")
+    if not late:
+        return Finding("schedule", "works", "No tracked object waits for its look.")
+    minutes = int(LOOK_LATE.total_seconds() // 60)
+    return Finding(
+        "schedule",
+        "broken",
+        f"{late} tracked objects have waited for their look for more than {minutes} minutes: nothing sweeps, "
+        "so drift is not noticed and an open rollback is not driven on.",
+        f"Run: {_how_to_run_a_worker()}",
     )
 
 

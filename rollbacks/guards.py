@@ -225,12 +225,13 @@ def check_version(*, rule: str, base: int | None, sent: int | None, expected: in
     return _holds("version", f"Live is {base}, the body repeats it, and the server makes it {expected}.")
 
 
-def check_no_op(*, live: str, target: str, version: int) -> Check:
-    """Refuse when live already has the target's content."""
+def check_no_op(*, live: str, target: str, version: int, chosen: int = 0) -> Check:
+    """Refuse when live already has the target's content, or its `chosen` values where only those are to be restored."""
     if live == target:
-        return _refuses(
-            "no_op", f"Live already has the content of version {version}. Nothing was sent; there is nothing to do."
-        )
+        same = f"the content of version {version}"
+        if chosen:
+            same = f"{'this value' if chosen == 1 else 'these values'} of version {version}; the rest was not compared"
+        return _refuses("no_op", f"Live already has {same}. Nothing was sent; there is nothing to do.")
     return _holds("no_op", "Live and target differ.")
 
 

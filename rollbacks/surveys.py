@@ -133,7 +133,7 @@ def take_survey(
                 sent=body.sent_version,
                 expected=body.expected_version,
             ),
-            guards.check_no_op(live=live.base.digest, target=target_digest, version=target.version),
+            guards.check_no_op(live=live.base.digest, target=target_digest, version=target.version, chosen=len(only)),
         ]
     checks += [
         guards.check_in_flight(one_object.open_attempt_sentence(config)),

@@ -189,6 +189,9 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
             return _heartbeat(config, config.live, now=now)
         return _take(config, rtype, answer, platform, now=now)
     except ObjectMissing as error:
+        if config.live_id is None:
+            never = f"The platform knows no object {config.object_id!r} of this type, and none was ever seen here."
+            return _absent(config, Presence.UNREADABLE, f"{never} Check the id.", error, now=now)
         return _absent(config, Presence.VANISHED, error.sentence, error, now=now)
     except SAYS_NOTHING as error:
         return _unreachable(config, error, now=now)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tenants import capture, connections
-from tenants.remote.errors import RemoteError
+from tenants.remote.errors import RemoteError, RemoteUnknown
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
 from tenants.sealing import CannotUnseal
@@ -30,6 +30,8 @@ class Finding:
     ok: bool | None
     """None where it is neither right nor wrong."""
     sentence: str
+    unreachable: bool = False
+    """Whether the platform did not answer at all, so that nothing is known of it."""
 
 
 def check(tenant: "Tenant") -> list[Finding]:
@@ -38,7 +40,8 @@ def check(tenant: "Tenant") -> list[Finding]:
         platform = connections.connect(tenant)
         organization = platform.organization()
     except (RemoteError, CannotUnseal) as error:
-        return [Finding(name="token", ok=False, sentence=str(error))]
+        silent = isinstance(error, RemoteUnknown)
+        return [Finding(name="token", ok=False, sentence=str(error), unreachable=silent)]
     findings = [Finding(name="token", ok=True, sentence=f"{tenant.login_base} gave a token for {tenant.client_id}.")]
     try:
         connections.check_identity(tenant, platform)

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
+
+from tenants.models import TrackedConfig
+from tests.world import World
 
 CHECKOUT = Path(settings.BASE_DIR)
 
@@ -91,3 +96,15 @@ def test_a_mistake_in_that_file_stops_the_start_by_file_type_and_key(tmp_path: P
         "not 'etags'. Nothing was started.\n"
     )
     assert ended.stdout == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schedule_that_has_stopped_is_told_by_what_it_leaves_undone(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    ask = {"DATABASE_URL": database_url, "CONSOLE_DATA_DIR": str(tmp_path)}
+    assert by_name(doctor("--json", **ask))["schedule"]["state"] == "works"
+    TrackedConfig.objects.update(next_look_at=timezone.now() - timedelta(hours=1))
+    found = by_name(doctor("--json", **ask))["schedule"]
+    assert found["state"] == "broken"
+    assert "1 tracked objects have waited" in found["message"]

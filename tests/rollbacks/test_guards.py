@@ -60,6 +60,12 @@ def test_missing_approvals_stand_pending_and_refuse_nothing_by_themselves() -> N
     assert guards.check_approvals(needed=0, given=0).standing is Standing.HOLDS
 
 
+def test_an_equal_value_is_not_said_to_be_an_equal_version() -> None:
+    check = guards.check_no_op(live="a", target="a", version=40, chosen=1)
+    assert check.refuses
+    assert "already has this value of version 40; the rest was not compared" in check.message
+
+
 def test_every_refusal_says_that_nothing_was_sent() -> None:
     refusals = [
         guards.check_tenant(frozen=True, reason="Black Friday", name="Northwind Bank"),

@@ -165,6 +165,15 @@ def test_an_object_that_vanished_is_shown_as_such_never_deleted_and_may_return(
     assert entries(config) == ["config.first_seen", "config.vanished", "config.returned"]
 
 
+def test_an_id_that_never_was_is_not_said_to_have_vanished(world: World) -> None:
+    config = making.track(world.northwind, "cfg-mistyped")
+    seen = making.look(config)
+    assert seen.outcome is Outcome.UNREADABLE
+    assert config.presence == Presence.UNREADABLE
+    assert "none was ever seen here" in config.presence_detail
+    assert "Check the id" in config.presence_detail
+
+
 def test_an_object_that_vanished_and_returns_changed_is_present_again(
     practice: PracticeServer, config: TrackedConfig
 ) -> None:

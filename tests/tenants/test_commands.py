@@ -293,6 +293,13 @@ def test_capture_of_an_unreachable_platform_ends_with_1(world: World) -> None:
     assert ran.document[0]["outcome"] == "unreachable"
 
 
+def test_checking_an_unreachable_platform_ends_with_1_as_nothing_was_refused(world: World) -> None:
+    world.practice.stop()
+    ran = run("tenant", "check", "northwind", "--json")
+    assert ran.code == 1
+    assert ran.document["ok"] is False
+
+
 def test_a_secret_that_cannot_be_opened_holds_up_no_other_tenant(world: World) -> None:
     making.track(world.tailspin, "cfg-21")
     Tenant.objects.filter(slug="northwind").update(client_secret_sealed=b"sealed elsewhere")

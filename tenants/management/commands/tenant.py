@@ -165,6 +165,8 @@ class Command(TerminalCommand):
             for finding in findings:
                 word, colour = words[finding.ok]
                 self.tell(f"{self.paint(word.ljust(6), colour)} {finding.name.ljust(13)} {finding.sentence}")
+        if any(finding.unreachable for finding in findings):
+            return ExitCode.ERROR
         return ExitCode.DONE if works else ExitCode.REFUSED_BY_PLATFORM
 
 
