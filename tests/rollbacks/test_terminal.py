@@ -280,7 +280,7 @@ def test_only_restores_that_value_and_leaves_every_other_byte_of_live(alone: Des
         ("/content/suggestions/nowhere", "schema", "'nowhere' is not there"),
         ("/trafficPercent", "schema", "/trafficPercent is not in a member that can be written"),
         ("content", "schema", "content cannot be restored by itself"),
-        ("/content/language", "no_op", "already has the content"),
+        ("/content/language", "no_op", "already has this value of version"),
         # Last night "Complaint" was moved to the top: the first rule of live is not the first rule of then.
         ("/content/rules/0/enabled", "schema", "/content/rules/0 is id"),
         ("/content/rules/0", "schema", "/content/rules/0 is id"),
