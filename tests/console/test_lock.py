@@ -12,7 +12,7 @@ def test_the_lock_file_has_hashes_and_no_address() -> None:
 def test_an_address_an_index_or_a_missing_hash_is_a_fault() -> None:
     assert lock.faults(ENTRY) == []
     for spoiled in (
-        f"--index-url https://packages.example/simple\n{ENTRY}",
+        f"--index-url https://packages.example/all\n{ENTRY}",
         f"--extra-index-url internal\n{ENTRY}",
         ENTRY + "django @ https://packages.example/django.whl\n",
         "celery==5.7.0 \\\n\n",

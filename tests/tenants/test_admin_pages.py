@@ -16,21 +16,6 @@ from tests.page_world import PageWorld
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> PageWorld:
-    return page_world.build()
-
-
-@pytest.fixture
-def as_user(world: PageWorld) -> Callable[[str], Client]:
-    def log_in(name: str) -> Client:
-        client = Client()
-        client.force_login(world.people[name])
-        return client
-
-    return log_in
-
-
 def compare_url(config: TrackedConfig, query: str = "") -> str:
     return reverse("admin:tenants_trackedconfig_compare", args=[config.pk]) + query
 
@@ -42,9 +27,9 @@ def text_of(client: Client, url: str, *, status: int = 200) -> str:
 
 
 def test_the_compare_page_says_every_change_with_its_place_and_both_values(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    text = text_of(as_user("carol"), compare_url(world.billing, "?from=41&to=live"))
+    text = text_of(as_user("carol"), compare_url(pages.billing, "?from=41&to=live"))
     assert "10 changes" in text
     assert "moved from #4 to #1" in text
     assert '<del>"cancel contract please"</del>' in text.replace("&quot;", '"')
@@ -54,9 +39,9 @@ def test_the_compare_page_says_every_change_with_its_place_and_both_values(
 
 
 def test_the_unified_view_shows_the_old_line_above_the_new_one(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    text = text_of(as_user("carol"), compare_url(world.billing, "?from=v41&to=42&view=unified"))
+    text = text_of(as_user("carol"), compare_url(pages.billing, "?from=v41&to=42&view=unified"))
     assert 'class="diff unified"' in text
     assert 'class="diff split"' not in text
     assert text.index("<del>0.7</del>") < text.index("<ins>0.35</ins>")
@@ -75,42 +60,42 @@ def test_the_unified_view_shows_the_old_line_above_the_new_one(
     ],
 )
 def test_every_pair_of_words_gives_a_page(
-    world: PageWorld, as_user: Callable[[str], Client], query: str, sentence: str
+    pages: PageWorld, as_user: Callable[[str], Client], query: str, sentence: str
 ) -> None:
-    text = text_of(as_user("carol"), compare_url(world.billing, query))
+    text = text_of(as_user("carol"), compare_url(pages.billing, query))
     assert sentence in text
     assert "<script>&to" not in text
 
 
 def test_a_version_that_is_no_json_is_said_so_and_its_bytes_are_still_handed_out(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    broken = page_world.version(world.billing, 35, b'{"id": "x", "content": {,}')
+    broken = page_world.version(pages.billing, 35, b'{"id": "x", "content": {,}')
     client = as_user("carol")
-    text = text_of(client, compare_url(world.billing, "?from=35&to=live"))
+    text = text_of(client, compare_url(pages.billing, "?from=35&to=live"))
     assert "v35 cannot be read, so nothing is compared" in text
-    page = text_of(client, reverse("admin:tenants_trackedconfig_version", args=[world.billing.pk, broken.pk]))
+    page = text_of(client, reverse("admin:tenants_trackedconfig_version", args=[pages.billing.pk, broken.pk]))
     assert "cannot be laid out" in page
-    answer = client.get(reverse("admin:tenants_trackedconfig_bytes", args=[world.billing.pk, broken.pk]))
+    answer = client.get(reverse("admin:tenants_trackedconfig_bytes", args=[pages.billing.pk, broken.pk]))
     assert answer.content == b'{"id": "x", "content": {,}'
     assert answer["Content-Disposition"].startswith("attachment;")
     assert answer["Content-Type"] == "application/json"
 
 
 def test_what_a_configuration_holds_is_shown_as_text_and_never_as_markup(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
     evil = '</td></table><script>alert("x")</script><img src=x onerror=alert(1)>'
     content = {**page_world.first_content(), evil: evil, "description": evil, "list": [evil]}
-    page_world.version(world.billing, 43, content, author=evil)
-    snapshot = world.billing.snapshots.get(version=43)
-    TrackedConfig.objects.filter(pk=world.billing.pk).update(live=snapshot, name=evil)
+    page_world.version(pages.billing, 43, content, author=evil)
+    snapshot = pages.billing.snapshots.get(version=43)
+    TrackedConfig.objects.filter(pk=pages.billing.pk).update(live=snapshot, name=evil)
     client = as_user("carol")
     for url in (
-        compare_url(world.billing, "?from=41&to=live"),
-        compare_url(world.billing, "?from=41&to=live&view=unified"),
-        reverse("admin:tenants_trackedconfig_change", args=[world.billing.pk]),
-        reverse("admin:tenants_trackedconfig_version", args=[world.billing.pk, snapshot.pk]),
+        compare_url(pages.billing, "?from=41&to=live"),
+        compare_url(pages.billing, "?from=41&to=live&view=unified"),
+        reverse("admin:tenants_trackedconfig_change", args=[pages.billing.pk]),
+        reverse("admin:tenants_trackedconfig_version", args=[pages.billing.pk, snapshot.pk]),
         reverse("admin:tenants_trackedconfig_changelist"),
         reverse("admin:index"),
     ):
@@ -121,23 +106,23 @@ def test_what_a_configuration_holds_is_shown_as_text_and_never_as_markup(
 
 
 def test_two_equal_contents_under_two_numbers_are_called_equal(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    content = json.loads(bytes(world.billing.snapshots.get(version=41).document.body))["content"]
-    back = page_world.version(world.billing, 43, content, author="Ines Duarte")
-    text = text_of(as_user("carol"), compare_url(world.billing, "?from=41&to=43"))
+    content = json.loads(bytes(pages.billing.snapshots.get(version=41).document.body))["content"]
+    back = page_world.version(pages.billing, 43, content, author="Ines Duarte")
+    text = text_of(as_user("carol"), compare_url(pages.billing, "?from=41&to=43"))
     assert "0 changes" in text
     assert "The configuration is the same on both sides" in text
-    world.billing.live = back
-    world.billing.save()
-    page = text_of(as_user("carol"), reverse("admin:tenants_trackedconfig_change", args=[world.billing.pk]))
+    pages.billing.live = back
+    pages.billing.save()
+    page = text_of(as_user("carol"), reverse("admin:tenants_trackedconfig_change", args=[pages.billing.pk]))
     assert "content of v41" in page
     assert "drifted" not in page
 
 
 @pytest.mark.parametrize(("name", "words"), [("trackedconfig", "Configurations"), ("tenant", "Tenants")])
 def test_a_lists_tab_in_the_browser_is_called_as_its_heading(
-    world: PageWorld, as_user: Callable[[str], Client], name: str, words: str
+    pages: PageWorld, as_user: Callable[[str], Client], name: str, words: str
 ) -> None:
     text = as_user("carol").get(reverse(f"admin:tenants_{name}_changelist")).content.decode()
     assert f"<h1>{words}</h1>" in text
@@ -145,17 +130,17 @@ def test_a_lists_tab_in_the_browser_is_called_as_its_heading(
 
 
 def test_the_lists_ask_the_database_the_same_number_of_questions_for_2_and_for_200_configurations(
-    world: PageWorld, as_user: Callable[[str], Client], django_assert_max_num_queries: DjangoAssertNumQueries
+    pages: PageWorld, as_user: Callable[[str], Client], django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = as_user("alice")
-    page_world.many(world.northwind, 200, drifted=30)
+    page_world.many(pages.northwind, 200, drifted=30)
     for url in (reverse("admin:tenants_trackedconfig_changelist"), reverse("admin:index")):
         with django_assert_max_num_queries(14):
             text_of(client, url)
 
 
-def test_the_list_finds_by_search_and_by_every_filter(world: PageWorld, as_user: Callable[[str], Client]) -> None:
-    page_world.many(world.northwind, 3, drifted=1)
+def test_the_list_finds_by_search_and_by_every_filter(pages: PageWorld, as_user: Callable[[str], Client]) -> None:
+    page_world.many(pages.northwind, 3, drifted=1)
     client, url = as_user("alice"), reverse("admin:tenants_trackedconfig_changelist")
 
     def names(query: str) -> set[str]:
@@ -175,32 +160,32 @@ def test_the_list_finds_by_search_and_by_every_filter(world: PageWorld, as_user:
 
 
 def test_accepting_a_version_is_for_operators_and_approvers_and_only_by_post(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    live = world.billing.snapshots.get(version=42)
-    url = reverse("admin:tenants_trackedconfig_accept", args=[world.billing.pk, live.pk])
+    live = pages.billing.snapshots.get(version=42)
+    url = reverse("admin:tenants_trackedconfig_accept", args=[pages.billing.pk, live.pk])
     assert as_user("alice").get(url).status_code == 405
     refused = as_user("carol").post(url)
     assert refused.status_code == 403
     assert "Nothing was" in refused.content.decode()
-    world.billing.refresh_from_db()
-    assert world.billing.baseline_id != live.pk
+    pages.billing.refresh_from_db()
+    assert pages.billing.baseline_id != live.pk
     assert as_user("bob").post(url).status_code == 302
-    world.billing.refresh_from_db()
-    assert world.billing.baseline_id == live.pk
+    pages.billing.refresh_from_db()
+    assert pages.billing.baseline_id == live.pk
 
 
-def test_a_form_sends_nobody_to_another_host(world: PageWorld, as_user: Callable[[str], Client]) -> None:
-    url = reverse("admin:tenants_trackedconfig_accept", args=[world.billing.pk, world.billing.live_id])
+def test_a_form_sends_nobody_to_another_host(pages: PageWorld, as_user: Callable[[str], Client]) -> None:
+    url = reverse("admin:tenants_trackedconfig_accept", args=[pages.billing.pk, pages.billing.live_id])
     for target in ("https://evil.example/", "//evil.example", "/\\evil.example"):
         answer = as_user("bob").post(url, {"next": target})
-        assert answer["Location"] == reverse("admin:tenants_trackedconfig_change", args=[world.billing.pk])
-    kept = compare_url(world.billing, "?from=41&to=live")
+        assert answer["Location"] == reverse("admin:tenants_trackedconfig_change", args=[pages.billing.pk])
+    kept = compare_url(pages.billing, "?from=41&to=live")
     assert as_user("bob").post(url, {"next": kept})["Location"] == kept
 
 
 def test_the_secret_of_a_tenant_is_sealed_and_on_no_page(
-    world: PageWorld, as_user: Callable[[str], Client], settings: Settings
+    pages: PageWorld, as_user: Callable[[str], Client], settings: Settings
 ) -> None:
     settings.CONSOLE_ALLOW_CUSTOM_HOSTS = False
     client = as_user("rae")
@@ -214,7 +199,7 @@ def test_the_secret_of_a_tenant_is_sealed_and_on_no_page(
     }
     answer = client.post(reverse("admin:tenants_tenant_add"), form)
     assert answer.status_code == 302, answer.context["adminform"].form.errors
-    tenant = type(world.northwind).objects.get(slug="helvetia")
+    tenant = type(pages.northwind).objects.get(slug="helvetia")
     assert b"s3cret-of-helvetia" not in bytes(tenant.client_secret_sealed)
     sealed = bytes(tenant.client_secret_sealed)
     edit = reverse("admin:tenants_tenant_edit", args=[tenant.pk])
@@ -230,14 +215,14 @@ def test_the_secret_of_a_tenant_is_sealed_and_on_no_page(
 
 
 def test_roles_are_granted_and_revoked_by_platform_owners_only(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
     add = reverse("admin:tenants_membership_add")
-    values = {"user": world.people["dana"].pk, "tenant": world.northwind.pk, "role": "viewer"}
+    values = {"user": pages.people["dana"].pk, "tenant": pages.northwind.pk, "role": "viewer"}
     assert as_user("alice").post(add, values).status_code == 403
-    assert not Membership.objects.filter(user=world.people["dana"], tenant=world.northwind).exists()
+    assert not Membership.objects.filter(user=pages.people["dana"], tenant=pages.northwind).exists()
     assert as_user("rae").post(add, values).status_code == 302
-    granted = Membership.objects.get(user=world.people["dana"], tenant=world.northwind)
+    granted = Membership.objects.get(user=pages.people["dana"], tenant=pages.northwind)
     delete = reverse("admin:tenants_membership_delete", args=[granted.pk])
     assert as_user("alice").post(delete, {"post": "yes"}).status_code == 403
     assert as_user("rae").post(delete, {"post": "yes"}).status_code == 302
@@ -245,7 +230,7 @@ def test_roles_are_granted_and_revoked_by_platform_owners_only(
 
 
 def test_ids_can_be_tracked_by_name_when_the_platform_has_no_list(
-    world: PageWorld, as_user: Callable[[str], Client]
+    pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
     client, url = as_user("alice"), reverse("admin:tenants_trackedconfig_track")
     assert "no list of objects" in text_of(client, url + "?tenant=northwind&type=scripting.session")
