@@ -2,6 +2,7 @@
 
 import re
 import time
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -157,9 +158,9 @@ class RollbackCommand(TerminalCommand):
 
     pace = driving.PACE
 
+    @abstractmethod
     def guarded(self, **options: Any) -> ExitCode:
         """Do the command's work."""
-        raise NotImplementedError
 
     def run(self, **options: Any) -> ExitCode:
         """Run and turn what the rules refuse into exit code 3."""

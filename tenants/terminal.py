@@ -7,6 +7,7 @@ the command fails, or cannot read what was typed: `{"error": SENTENCE, "exit": C
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -127,7 +128,7 @@ class Progress:
         self.say("")
 
 
-class TerminalCommand(BaseCommand):
+class TerminalCommand(BaseCommand, ABC):
     """A command with `--json`, exit codes and errors as sentences."""
 
     requires_system_checks = ()  # they are the tests' and doctor's work; at 3 a.m. a command answers at once
@@ -195,9 +196,9 @@ class TerminalCommand(BaseCommand):
             self.stdout.flush()
             sys.exit(int(code))
 
+    @abstractmethod
     def run(self, **options: Any) -> ExitCode:
         """Do the command's work."""
-        raise NotImplementedError
 
     def _end(self, error: CommandError) -> NoReturn:
         if self.as_json:
