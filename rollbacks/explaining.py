@@ -20,6 +20,12 @@ def explain(decision: Close, rollback: Rollback) -> str:
                 f"Live has the content of version {target}{numbered}, but nothing proves that this write "
                 f"put it there: somebody may have made the same change at the same moment.{after}"
             )
+        case Verdict.DIVERGENT if "landed_as" in decision.evidence:
+            return (
+                f"The write landed as version {decision.evidence['landed_as']}, on top of a change that somebody else "
+                "made in the moment between the last comparison and the write. The platform checked nothing. Compare "
+                "live with the versions in between before anything else."
+            )
         case Verdict.DIVERGENT:
             return (
                 f"The platform accepted the write{numbered} but stored something else than was sent.{after} "

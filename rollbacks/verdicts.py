@@ -15,8 +15,16 @@ words: `b` the base version, `e` its ETag, `D0` its digest, `Dt` the target dige
     >= b + 2, b + 1 unreadable    no               indeterminate
     = b through the horizon       r                not visible yet: stays open
 
-For a type without versions (level C) the digest stands for the version, nothing fences a copy of the request that is
-still under way, and so nothing that may have been received is ever sent again.
+At level C nothing fences a copy of the request that is still under way, and so nothing that may have been received is
+ever sent again. Without versions the digest stands for the version. With versions (an order to publish or to restore, a
+type whose guard is not enforced) a write may land on a state that nobody looked at, so b + 1 of somebody else proves
+nothing, and what a 2xx numbered otherwise than b + 1 is divergent, with an alarm:
+
+    live                          sends            verdict
+    = b through the horizon       unclear          indeterminate; only what was turned away for certain is sent again
+    > b, and v > b + 1 answered   any              divergent: ours landed as v, over somebody's version
+    = b + 1, not Dt, not ours     turned away      conflict
+    = b + 1, not Dt, not ours     otherwise        none yet; at the horizon indeterminate: ours may still land on it
 """
 
 from collections.abc import Sequence
@@ -161,6 +169,8 @@ def judge(  # noqa: C901 - one branch for each row of the table above
         return Wait(overdue=horizon_over, why=f"A stale read shows version {live.version}.")
     if live.version == guarded.base_version:
         return _judge_unmoved(guarded, sends, live, horizon_over=horizon_over)
+    if guarded.level == "C":
+        return _judge_moved_unfenced(guarded, sends, live, successor, horizon_over=horizon_over)
     confirmed = _confirmed(guarded, sends)
     if live.version == guarded.expected_version:
         return _judge_landed(guarded, live, confirmed=confirmed)
@@ -258,6 +268,8 @@ def _judge_unmoved(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, horiz
             verdict=Verdict.NOT_VISIBLE_YET if horizon_over else None,
             why="The platform confirmed the write, but reads do not show it yet.",
         )
+    if guarded.level == "C":
+        return _judge_unmoved_unfenced(sends, horizon_over=horizon_over)
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return _after_nothing_changed(sends)
     if len(sends) >= MAX_SENDS:
@@ -269,6 +281,52 @@ def _judge_unmoved(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, horiz
     if horizon_over:
         return SendNow("Live has not moved through the whole horizon; the guard lets at most one copy land.")
     return Wait(overdue=False, why="The answer was lost or unclear; reading until the object shows what happened.")
+
+
+def _judge_moved_unfenced(
+    guarded: Guarded, sends: Sequence[Sent], live: Seen, successor: Seen | None, *, horizon_over: bool
+) -> Decision:
+    """Judge an object that has moved under a write that nothing fenced: it may have landed on any version since."""
+    beyond: dict[str, object] = {} if live.version == guarded.expected_version else {"overwritten_by": live.version}
+    seen = successor if beyond else live
+    confirmed = _confirmed(guarded, sends)
+    if seen is not None:
+        landed = _judge_landed(guarded, seen, confirmed=confirmed)
+        if landed.verdict is not Verdict.CONFLICT:
+            return Close(landed.verdict, {**landed.evidence, **beyond})
+    elif confirmed:
+        return Close(Verdict.OVERWRITTEN, {"confirmed_by": "answer", **beyond})
+    over = _landed_over(guarded, sends, live)
+    if over is not None:
+        return Close(
+            Verdict.DIVERGENT,
+            {
+                "alarm": "landed_on_another_version",
+                "landed_as": over,
+                "because": f"it landed as version {over}, on a version that somebody else wrote in between",
+            },
+        )
+    if seen is not None and all(sent.outcome in _CHANGED_NOTHING for sent in sends):
+        return Close(Verdict.CONFLICT, {})
+    if not horizon_over:
+        return Wait(overdue=False, why=f"Live shows version {live.version}, which does not tell whose it is.")
+    return Close(
+        Verdict.INDETERMINATE,
+        {
+            "live_version": live.version,
+            "because": "somebody else changed the object, and no guard kept this write from landing on that",
+        },
+    )
+
+
+def _landed_over(guarded: Guarded, sends: Sequence[Sent], live: Seen) -> int | None:
+    """Give the version beyond b + 1 that a 2xx names, or that live bears with our content and our name; else None."""
+    answered = [sent.version for sent in sends if sent.outcome is SendOutcome.APPLIED and sent.version is not None]
+    named = [version for version in answered if guarded.expected_version and version > guarded.expected_version]
+    if named:
+        return named[0]
+    ours = live.digest == guarded.target_digest and authorship(guarded, live)
+    return live.version if ours and live.version != guarded.expected_version else None
 
 
 def _after_nothing_changed(sends: Sequence[Sent]) -> Decision:
@@ -295,7 +353,7 @@ def _judge_by_content(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, ho
         proven = ours or (bool(answered) and ours is None)
         return Close(Verdict.VERIFIED if proven else Verdict.REACHED, evidence)
     if live.digest == guarded.base_digest:
-        return _judge_unmoved_without_version(sends, horizon_over=horizon_over)
+        return _judge_unmoved_unfenced(sends, horizon_over=horizon_over)
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return Close(Verdict.CONFLICT, evidence)
     if ours:
@@ -315,7 +373,7 @@ def _judge_by_content(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, ho
     )
 
 
-def _judge_unmoved_without_version(sends: Sequence[Sent], *, horizon_over: bool) -> Decision:
+def _judge_unmoved_unfenced(sends: Sequence[Sent], *, horizon_over: bool) -> Decision:
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return _after_nothing_changed(sends)
     if all(sent.outcome in _ANSWERED_BY_A_REFUSAL for sent in sends) and len(sends) < MAX_SENDS:

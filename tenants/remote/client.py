@@ -39,7 +39,7 @@ USER_AGENT: Final = "config-vault/0.1 (guarded rollbacks)"
 TOKENS: Final = TokenCache(clock=time.monotonic)
 os.register_at_fork(after_in_child=TOKENS.start_anew)
 
-_WRITING_METHODS: Final = frozenset({"PUT", "PATCH"})
+_WRITING_METHODS: Final = frozenset({"PUT", "PATCH", "POST"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class Platform:
         error is raised with `sent` False: nothing was sent.
         """
         if method not in _WRITING_METHODS:
-            message = f"{method!r} is no method that writes here; PUT and PATCH are."
+            message = f"{method!r} is no method that writes here; PUT, PATCH and POST are."
             raise ValueError(message)
         asked = f"{method} {check_path(path)}"
         headers = {"Content-Type": "application/json"}

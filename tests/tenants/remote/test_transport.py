@@ -383,6 +383,7 @@ def test_a_read_on_a_connection_that_was_closed_while_idle_is_tried_again_with_a
     assert len(server.conversations) == 3
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
 @pytest.mark.parametrize(
     "status",
     [
@@ -396,12 +397,12 @@ def test_a_read_on_a_connection_that_was_closed_while_idle_is_tried_again_with_a
         "504 Late",
     ],
 )
-def test_no_status_makes_a_write_go_out_again(status: str) -> None:
+def test_no_status_makes_a_write_go_out_again(status: str, method: str) -> None:
     with OddServer(saying(http(status, b"{}", b"Retry-After: 0"))) as server:
-        answer = client_of(server, limits=Limits(tries=5)).write("PUT", QUEUE, BODY, if_match=b'"1"')
+        answer = client_of(server, limits=Limits(tries=5)).write(method, QUEUE, BODY, if_match=b'"1"')
 
     assert answer.status == int(status.partition(" ")[0])
-    assert server.lines == [b"PUT " + QUEUE.encode()]
+    assert server.lines == [f"{method} {QUEUE}".encode()]
     assert len(server.token_requests) == 1
 
 
