@@ -168,7 +168,9 @@ class Platform:
     def client_permissions(self) -> frozenset[str]:
         """Give the permissions of the OAuth client's roles as `domain:entity:action`; ask `holds` about one of them."""
         path = "/api/v2/authorization/subjects/me"
-        return granted(self._value(self.read(path), asked=f"GET {path}"))
+        # Without it the answer may name a grant's role and leave out what the role allows.
+        shown = self.read(path, params={"includeFullRoles": "true"})
+        return granted(self._value(shown, asked=f"GET {path}"))
 
     # Writing
 

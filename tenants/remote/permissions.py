@@ -14,19 +14,30 @@ def granted(subject: Any) -> frozenset[str]:
 
     What a policy grants for every entity shows as `domain:*:action`, and as `domain:action` besides.
     """
-    return frozenset(_granted(subject))
+    return frozenset[str]().union(*granted_by_division(subject).values())
 
 
-def _granted(subject: Any) -> Iterator[str]:
+def granted_by_division(subject: Any) -> dict[str, frozenset[str]]:
+    """Give the permissions of the same answer by the id of the division that they are granted in.
+
+    A grant in every division bears the id `*`; one that names no division stands under the empty text.
+    """
+    found: dict[str, set[str]] = {}
     for grant in _items(subject, "grants"):
-        role = grant.get("role")
-        for policy in _items(role, "policies"):
-            domain, entity = policy.get("domain"), policy.get("entityName") or "*"
-            for action in policy.get("actions") or ():
-                if all(isinstance(part, str) and part for part in (domain, entity, action)):
-                    yield f"{domain}:{entity}:{action}"
-                    if entity == "*":
-                        yield f"{domain}:{action}"
+        division = grant.get("division")
+        where = division.get("id") if isinstance(division, dict) else None
+        found.setdefault(where if isinstance(where, str) else "", set()).update(_granted(grant.get("role")))
+    return {where: frozenset(permissions) for where, permissions in found.items()}
+
+
+def _granted(role: Any) -> Iterator[str]:
+    for policy in _items(role, "policies"):
+        domain, entity = policy.get("domain"), policy.get("entityName") or "*"
+        for action in policy.get("actions") or ():
+            if all(isinstance(part, str) and part for part in (domain, entity, action)):
+                yield f"{domain}:{entity}:{action}"
+                if entity == "*":
+                    yield f"{domain}:{action}"
 
 
 def _items(value: Any, key: str) -> list[dict[str, Any]]:
