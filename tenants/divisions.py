@@ -68,7 +68,8 @@ class Reach:
         if not self.divisions:
             return None
         everywhere = self.granted.get(EVERY_DIVISION, frozenset())
-        seen, unseen = [], []
+        seen: list[Division] = []
+        unseen: list[Division] = []
         for division in self.divisions:
             held = everywhere | self.granted.get(division.id, frozenset())
             reached = not needed.missing(partial(holds, held)) if needed.names else self._enters(division)
@@ -91,8 +92,8 @@ class Reach:
             all_of = "the one division" if number == 1 else f"all {number} divisions"
             return f"The OAuth client sees {all_of}: {listed(sight.seen)}."
         return (
-            f"The OAuth client sees {len(sight.seen)} of {number} divisions: {listed(sight.seen) or 'none'}. What is in "
-            f"{listed(sight.unseen)} does not show: grant its role there too, then look again."
+            f"The OAuth client sees {len(sight.seen)} of {number} divisions: {listed(sight.seen) or 'none'}. "
+            f"What is in {listed(sight.unseen)} does not show: grant its role there too, then look again."
         )
 
 
