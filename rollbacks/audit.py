@@ -8,14 +8,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.utils import timezone
 
 from rollbacks import chain
 from rollbacks.models import Attempt, AuditEntry, AuditHead, Rollback
+from tenants import trail
 from tenants.models import Tenant, TrackedConfig
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 CONSOLE = "console"
 """The actor of what no person asked for at that moment: sweeps, recovery, expiry."""
@@ -43,16 +46,12 @@ def append(
     """
     if not connection.in_atomic_block:
         raise AppendedOutsideTransaction(f"{action} must be appended in the transaction of the change it records.")
-    AuditHead.objects.bulk_create([AuditHead(tenant=tenant, seq=0, hash=chain.GENESIS)], ignore_conflicts=True)
-    head = AuditHead.objects.select_for_update().get(tenant=tenant)
-    entry_id = uuid4()
-    at = timezone.now()
-    seq = head.seq + 1
-    payload = chain.canonical_payload(
+    entry = AuditEntry(
+        tenant=tenant, action=action, outcome=outcome, actor=actor, config=config, rollback=rollback, attempt=attempt
+    )
+    before_at, before_seq, after_seq = chain.payload_around(
         {
-            "id": str(entry_id),
-            "seq": seq,
-            "at": timestamp(at),
+            "id": str(entry.pk),
             "tenant": {"id": str(tenant.pk), "slug": tenant.slug},
             "action": action,
             "outcome": outcome,
@@ -60,27 +59,67 @@ def append(
             "object": None if config is None else config.address,
             "rollback": _text_of(rollback),
             "attempt": _text_of(attempt),
+            "from": dict(trail.source()),
             "details": details or {},
         }
     )
-    previous = bytes(head.hash)
-    entry = AuditEntry.objects.create(
-        id=entry_id,
-        tenant=tenant,
-        seq=seq,
-        at=at,
-        action=action,
-        outcome=outcome,
-        actor=actor,
-        config=config,
-        rollback=rollback,
-        attempt=attempt,
-        payload=payload,
-        previous_hash=previous,
-        hash=chain.link(previous, payload),
-    )
-    AuditHead.objects.filter(pk=head.pk).update(seq=seq, hash=entry.hash)
+    told: dict[str, Any] = {
+        "id": entry.pk,
+        "tenant": tenant.pk,
+        "action": action,
+        "outcome": outcome,
+        "actor": actor,
+        "config": entry.config_id,
+        "rollback": entry.rollback_id,
+        "attempt": entry.attempt_id,
+        "before_at": before_at,
+        "before_seq": before_seq,
+        "after_seq": after_seq,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, told)
+        row = cursor.fetchone()
+        if row is None:
+            # The tenant's first entry ever: only now is there a head to lock.
+            cursor.execute(_FIRST_HEAD, {"tenant": tenant.pk, "genesis": chain.GENESIS})
+            cursor.execute(_APPEND, told)
+            row = cursor.fetchone()
+    entry.seq, entry.at, entry.payload, entry.previous_hash, entry.hash = row
+    entry._state.adding, entry._state.db = False, connection.alias  # noqa: SLF001 - Django's word for "it is a row"
     return entry
+
+
+_FIRST_HEAD: Final = """
+INSERT INTO rollbacks_audithead (tenant_id, seq, hash) VALUES (%(tenant)s, 0, %(genesis)s) ON CONFLICT DO NOTHING
+"""
+
+# One statement: while one appends, others wait, so that each journey to the database would count for all of them. The
+# moment is taken behind the lock, by the database's clock, so that later entries bear later moments whoever wrote them.
+_APPEND: Final = """
+WITH head AS (
+    SELECT seq + 1 AS seq, hash AS previous FROM rollbacks_audithead WHERE tenant_id = %(tenant)s FOR NO KEY UPDATE
+), stamped AS MATERIALIZED (
+    SELECT seq, previous, clock_timestamp() AS at FROM head
+), written AS MATERIALIZED (
+    SELECT seq, previous, at,
+        %(before_at)s::bytea
+        || convert_to(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'UTF8')
+        || %(before_seq)s::bytea || convert_to(seq::text, 'UTF8') || %(after_seq)s::bytea AS payload
+    FROM stamped
+), entry AS (
+    INSERT INTO rollbacks_auditentry (
+        id, tenant_id, seq, at, action, outcome, actor, config_id, rollback_id, attempt_id, payload, previous_hash, hash
+    )
+    SELECT %(id)s, %(tenant)s, seq, at, %(action)s, %(outcome)s, %(actor)s, %(config)s, %(rollback)s, %(attempt)s,
+        payload, previous, sha256('\\x00'::bytea || previous || sha256(payload))
+    FROM written
+    RETURNING seq, at, payload, previous_hash, hash
+), moved AS (
+    UPDATE rollbacks_audithead AS head SET seq = entry.seq, hash = entry.hash
+    FROM entry WHERE head.tenant_id = %(tenant)s
+)
+SELECT seq, at, payload, previous_hash, hash FROM entry
+"""
 
 
 def timestamp(at: datetime) -> str:

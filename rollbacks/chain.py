@@ -8,7 +8,7 @@ The payload is RFC 8785 canonical JSON, so that anybody can compute it again fro
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import rfc8785
 
@@ -25,6 +25,33 @@ def canonical_payload(fields: Mapping[str, object]) -> bytes:
     """
     canonical: bytes = rfc8785.dumps(_carriable(fields))
     return canonical
+
+
+def payload_around(fields: Mapping[str, object]) -> tuple[bytes, bytes, bytes]:
+    """Give the RFC 8785 bytes of an entry's fields in three parts, between which its moment and its number belong.
+
+    Members stand in the order of their names, so `at` and `seq` have their place whatever the others hold; the
+    database, which alone knows both, puts them there: the moment as RFC 3339, the number in digits. Raises ValueError
+    when the fields already hold one of them.
+    """
+    if not _LEFT_OUT.isdisjoint(fields):
+        raise ValueError("The moment and the number of an entry are the database's to give.")
+    before = {key: value for key, value in fields.items() if key < "at"}
+    between = {key: value for key, value in fields.items() if "at" < key < "seq"}
+    after = {key: value for key, value in fields.items() if key > "seq"}
+    return (
+        _members(before, opened=b"{") + b'"at":"',
+        b'",' + _members(between) + b'"seq":',
+        b"," + _members(after)[:-1] + b"}",
+    )
+
+
+_LEFT_OUT: Final = frozenset({"at", "seq"})
+
+
+def _members(fields: Mapping[str, object], *, opened: bytes = b"") -> bytes:
+    """Give members without the braces around them, each with the comma behind it; there is at least one."""
+    return opened + canonical_payload(fields)[1:-1] + b","
 
 
 def _carriable(value: object) -> Any:

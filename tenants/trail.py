@@ -5,13 +5,16 @@ between the apps keeps pointing one way. A recorder runs inside the caller's tra
 that was to be reported does not happen either (PROTOCOL.md, "No unaudited write").
 """
 
+import contextlib
+import contextvars
 import getpass
 import logging
 import os
-from typing import TYPE_CHECKING, Protocol
+import socket
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
@@ -79,3 +82,26 @@ def actor_name(user: "AbstractBaseUser | AnonymousUser | None") -> str:
     except (KeyError, OSError):  # a container's user id without a name
         account = f"uid {os.getuid()}"
     return f"terminal ({account})"
+
+
+_HOST: Final = socket.gethostname()
+_SOURCE: "Final[contextvars.ContextVar[Mapping[str, str] | None]]" = contextvars.ContextVar("source", default=None)
+
+
+def source() -> "Mapping[str, str]":
+    """Say from where the console acts now (OWASP ASVS 16.2.1, "where"): the machine, the part, and who asked it.
+
+    `part` is web, worker or terminal, and `process` where none of them has said so. A request of a browser adds its
+    `address`, and the `request` id that the log bears too.
+    """
+    return _SOURCE.get() or {"host": _HOST, "part": "process"}
+
+
+@contextlib.contextmanager
+def acting_from(part: str, **told: str) -> "Iterator[None]":
+    """Let everything that is recorded inside bear this part of the console and what else is known of the asker."""
+    reset = _SOURCE.set({"host": _HOST, "part": part, **told})
+    try:
+        yield
+    finally:
+        _SOURCE.reset(reset)

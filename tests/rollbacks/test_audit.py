@@ -1,13 +1,17 @@
 """The trail is appended with the change it records, without gap or fork, and the database refuses to rewrite it."""
 
+import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import rfc8785
 from django.db import IntegrityError, connection, transaction
 
 from rollbacks import audit, chain
 from rollbacks.models import AuditEntry, AuditHead
+from tenants import trail
 from tenants.models import Tenant
 
 
@@ -34,6 +38,38 @@ def test_entries_follow_one_another_from_one_and_the_chain_holds(bank: Tenant) -
     found = audit.verify(bank)
     assert found.holds
     assert found.entries == 5
+
+
+def test_what_is_stored_is_canonical_and_what_was_handed_over_is_in_it(bank: Tenant) -> None:
+    odd = {"zeta": 1.5, "Öl": "a\x00b\u2028", "big": 2**60, "nested": [{"b": None, "a": True}], "": -0.0}
+    with transaction.atomic(), trail.acting_from("web", address="10.0.4.7"):
+        entry = audit.append("write.intent", tenant=bank, actor="Zoë «op»", outcome="failed", details=odd)
+    stored = bytes(AuditEntry.objects.get(pk=entry.pk).payload)
+    told = json.loads(stored)
+    assert rfc8785.dumps(told) == stored
+    assert told["details"] == {**odd, "big": str(2**60), "": 0}
+    assert told["from"] == {"host": socket.gethostname(), "part": "web", "address": "10.0.4.7"}
+    assert told["seq"] == 1
+    assert told["at"] == audit.timestamp(entry.at)
+    assert chain.link(chain.GENESIS, stored) == entry.hash
+
+
+def test_the_entry_that_is_given_back_is_the_row(bank: Tenant) -> None:
+    given = append(bank)
+    kept = AuditEntry.objects.get(pk=given.pk)
+    for column in ("seq", "at", "action", "outcome", "actor", "tenant_id", "config_id", "rollback_id", "attempt_id"):
+        assert getattr(given, column) == getattr(kept, column), column
+    assert (bytes(kept.payload), bytes(kept.previous_hash), bytes(kept.hash)) == (
+        given.payload,
+        given.previous_hash,
+        given.hash,
+    )
+
+
+def test_a_payload_cannot_name_its_own_moment_or_number() -> None:
+    for name in ("at", "seq"):
+        with pytest.raises(ValueError, match="the database's to give"):
+            chain.payload_around({"action": "write.intent", "tenant": {}, name: 1})
 
 
 def test_an_entry_that_is_appended_while_the_chain_is_walked_breaks_nothing(

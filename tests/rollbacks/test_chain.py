@@ -1,6 +1,11 @@
 """The chain shows every change, wherever it is made."""
 
 import hashlib
+import json
+import math
+import re
+import struct
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollbacks.chain import GENESIS, Linked, canonical_payload, first_break, link
+from tests.tenants.documents.corpora import corpus
 
 
 def chain_of(count: int) -> list[Linked]:
@@ -65,3 +71,39 @@ def test_integers_that_rfc_8785_cannot_carry_exactly_become_strings() -> None:
 def test_what_json_cannot_carry_is_refused_by_name(value: object, name: str) -> None:
     with pytest.raises(TypeError, match=name):
         canonical_payload({"etag": value})
+
+
+@pytest.mark.parametrize("name", ["arrays", "french", "structures", "unicode", "values", "weird"])
+def test_the_published_documents_of_rfc_8785_come_out_byte_for_byte(name: str) -> None:
+    folder = corpus("corpora", "jcs-rfc8785", "testdata")
+    value = json.loads((folder / "input" / f"{name}.json").read_text())
+    given = canonical_payload({"value": value})
+    expected = (folder / "output" / f"{name}.json").read_bytes()
+    assert given == b'{"value":' + expected + b"}"
+    assert expected == bytes.fromhex((folder / "outhex" / f"{name}.txt").read_text())
+
+
+def published_numbers(readme: str) -> Iterator[float]:
+    """Give the doubles of the published sequence of RFC 8785's number tests, as its README generates them."""
+    listed = readme.partition("staticU64s = new BigUint64Array([")[2].partition("])")[0]
+    for word in re.findall(r"0x([0-9a-f]{16})n", listed):
+        yield struct.unpack(">d", bytes.fromhex(word))[0]
+    for number in range(2000):
+        yield struct.unpack(">d", (0x0010000000000000 + number).to_bytes(8, "big"))[0]
+    block = bytes(32)
+    while True:
+        block = hashlib.sha256(block).digest()
+        yield from (one for one in struct.unpack("<4d", block) if one != 0 and math.isfinite(one))
+
+
+@pytest.mark.parametrize("count", [1000, 10_000])
+def test_the_published_sequence_of_numbers_has_its_published_hash(count: int) -> None:
+    readme = (corpus("corpora", "jcs-rfc8785", "testdata") / "README.md").read_text()
+    published = re.search(rf"\| ([0-9a-f]{{64}}) \| {count} +\|", readme)
+    assert published is not None
+    digest = hashlib.sha256()
+    for _, number in zip(range(count), published_numbers(readme), strict=False):
+        bits = struct.pack(">d", number).hex().lstrip("0") or "0"
+        text = canonical_payload({"n": number}).removeprefix(b'{"n":').removesuffix(b"}")
+        digest.update(bits.encode() + b"," + text + b"\n")
+    assert digest.hexdigest() == published[1]
