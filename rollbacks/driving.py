@@ -23,6 +23,7 @@ from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.plans import usable_for_if_match
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
 from tenants import archive, capture, connections, importing
+from tenants import live as live_object
 from tenants.documents import InvalidDocument
 from tenants.models import Snapshot
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
@@ -204,7 +205,7 @@ class _Driver:
         try:
             # Who recovers an attempt may have other credentials than who began it.
             connections.check_identity(self.rollback.tenant, self.platform)
-            answer = self.platform.read(surveys.object_path(self.rollback.config))
+            answer = live_object.read(self.rollback.config, self.platform)
             live = self._seen(answer)
         except ObjectMissing as error:
             return _Read(Vanished(), problem=error.sentence)

@@ -215,6 +215,8 @@ def check_version(*, rule: str, base: int | None, sent: int | None, expected: in
         return _holds("version", "This type has no version; live is compared right before the write instead.")
     if base is None:
         return _refuses("version", "Live shows no version number, so no next one follows. Nothing was sent.")
+    if rule == "assigned" and sent is None and expected == base + 1:
+        return _holds("version", f"Live is {base}; the platform numbers what it makes, so the next is {expected}.")
     right = base + 1 if rule == "increment" else base
     if sent != right or expected != base + 1:
         return _refuses(

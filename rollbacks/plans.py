@@ -70,6 +70,8 @@ def version_to_send(rtype: ResourceType, base_version: int | None) -> tuple[int 
     """Give the version number that the body carries, and the one that live bears once it has landed."""
     if base_version is None or rtype.version_rule is VersionRule.NONE:
         return None, None
+    if rtype.version_rule is VersionRule.ASSIGNED:
+        return None, base_version + 1
     sent = base_version + 1 if rtype.version_rule is VersionRule.INCREMENT else base_version
     return sent, base_version + 1
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rollbacks import facts, guards, one_object, plans
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths
+from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, Platform, RemoteError, holds
@@ -64,8 +65,8 @@ def object_path(config: TrackedConfig) -> str:
 def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Source = Snapshot.Source.LIVE) -> Live:
     """Read live, keep what was seen, and give it; raises RemoteError or LiveUnreadable."""
     rtype = catalogue.get(config.resource_type)
-    answer = platform.read(object_path(config))
     try:
+        answer = live_object.read(config, platform)
         look = capture.remember(config, rtype, answer, source=source, now=timezone.now())
         value = archive.value_from(answer.body)
     except archive.UnusableContent as error:

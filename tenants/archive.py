@@ -84,7 +84,8 @@ def value_from(raw: bytes) -> "dict[str, Value]":
 def check(config: TrackedConfig, rtype: ResourceType, raw: bytes, *, version: int | None = None) -> "dict[str, Value]":
     """Give the value of an answer that is this object, in this `version` when one is asked for.
 
-    Raises UnusableContent for anything else.
+    Raises UnusableContent for anything else. Where a version of the platform's holds the object inside itself, the
+    number stands beside the object and was checked there.
     """
     value = value_from(raw)
     shown_id = value.get("id")
@@ -92,7 +93,8 @@ def check(config: TrackedConfig, rtype: ResourceType, raw: bytes, *, version: in
     if isinstance(shown_id, str) and asked_for is not None and shown_id != asked_for:
         raise UnusableContent(f"The answer is another object: its id is {shown_id!r}, not {asked_for!r}.")
     if rtype.version_rule is not VersionRule.NONE:
-        shown = projection.version_of(rtype, value)
+        beside = version is not None and rtype.history_content_pointer
+        shown = version if beside else projection.version_of(rtype, value)
         if shown is None:
             raise UnusableContent(f"The answer has no version number at {rtype.version_pointer}.")
         if not -(2**63) <= shown < 2**63:
@@ -110,15 +112,23 @@ def _shown_id(config: TrackedConfig, rtype: ResourceType) -> str | None:
 
 
 def record(
-    config: TrackedConfig, rtype: ResourceType, answer: "Answer", *, source: Snapshot.Source, seen_at: "datetime"
+    config: TrackedConfig,
+    rtype: ResourceType,
+    answer: "Answer",
+    *,
+    source: Snapshot.Source,
+    seen_at: "datetime",
+    version: int | None = None,
 ) -> tuple[Snapshot, bool]:
     """Keep what an answer shows as a version of the config; give its snapshot and whether it is a new one.
+
+    `version` is the one that was asked for, where the answer comes from the platform's own history.
 
     Takes the lock of the config's row until the caller's transaction ends, so two workers with one answer make one row.
     A type without versions is numbered here: the content of the highest number is that number again, any other content
     is the next one. Raises UnusableContent for what cannot be kept; then nothing is.
     """
-    value = check(config, rtype, answer.body)
+    value = check(config, rtype, answer.body, version=version)
     digest = projection.content_digest(rtype, value)
     with transaction.atomic():
         TrackedConfig.objects.select_for_update(no_key=True).only("pk").get(pk=config.pk)
@@ -126,17 +136,17 @@ def record(
             newest = config.snapshots.order_by("-version", "-pk").first()
             if newest is not None and newest.digest == digest:
                 return newest, False
-            version = newest.version + 1 if newest is not None else 1
+            number = newest.version + 1 if newest is not None else 1
         else:
-            version = cast("int", projection.version_of(rtype, value))
-        same_number = list(config.snapshots.filter(version=version))
+            number = version if version is not None else cast("int", projection.version_of(rtype, value))
+        same_number = list(config.snapshots.filter(version=number))
         for known in same_number:
             if known.digest == digest and answer.etag in (None, _bytes_or_none(known.etag)):
                 return known, False
         author = projection.author_of(value)
         snapshot = Snapshot.objects.create(
             config=config,
-            version=version,
+            version=number,
             document=keep(answer.body),
             etag=answer.etag,
             digest=digest,

@@ -33,6 +33,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from tenants import archive, object_paths, sightings, trail
+from tenants import live as live_object
 from tenants.archive import UnusableContent
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote.errors import (
@@ -182,17 +183,17 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
     """
     rtype = catalogue.get(config.resource_type)
     try:
-        path = object_paths.object_path(rtype, config.object_id)
         etag = _etag_to_send(config, rtype, now=now) if conditional else None
-        answer = platform.read(path, if_none_match=etag)
+        answer = live_object.read(config, platform, if_none_match=etag)
         if answer.not_modified:
             return _heartbeat(config, config.live, now=now)
         return _take(config, rtype, answer, platform, now=now)
     except ObjectMissing as error:
-        if config.live_id is None:
+        if config.live_id is None and error.status is not None:
             never = f"The platform knows no object {config.object_id!r} of this type, and none was ever seen here."
             return _absent(config, Presence.UNREADABLE, f"{never} Check the id.", error, now=now)
-        return _absent(config, Presence.VANISHED, error.sentence, error, now=now)
+        presence = Presence.UNREADABLE if config.live_id is None else Presence.VANISHED
+        return _absent(config, presence, error.sentence, error, now=now)
     except SAYS_NOTHING as error:
         return _unreachable(config, error, now=now)
     except (RemoteRefused, RemoteWrong) as error:
@@ -202,8 +203,8 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
 
 
 def read_live(config: TrackedConfig, platform: "Platform") -> "Answer":
-    """Give what the platform shows now, whole, and remember nothing. Raises the tree of `remote.errors`."""
-    return platform.read(object_paths.object_path(catalogue.get(config.resource_type), config.object_id))
+    """Give what is in force now, whole, and remember nothing; raises as `tenants.live.read` does."""
+    return live_object.read(config, platform)
 
 
 def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) -> bytes | None:
@@ -221,7 +222,7 @@ def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform
         taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
         if taken is not None:
             return taken
-        answer = platform.read(object_paths.object_path(rtype, config.object_id))
+        answer = live_object.read(config, platform)
         second = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, confirmed=True)
         if second is not None:
             return second

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import archive, object_paths
+from tenants import archive, live, object_paths
 from tenants.archive import UnusableContent
 from tenants.capture import SAYS_NOTHING
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote.errors import (
     RemoteError,
 )
-from tenants.resource_types import catalogue, projection
+from tenants.resource_types import catalogue
 from tenants.resource_types.definition import ResourceType
 
 if TYPE_CHECKING:
@@ -59,10 +59,14 @@ def import_history(
         try:
             _snapshot, new = _import_version(config, rtype, version, platform)
         except SAYS_NOTHING as error:
-            result.stopped = f"The import stopped at v{version}; {done} of {len(missing)} were done. {error.sentence}"
+            result.stopped = (
+                f"The import stopped at v{version.number}; {done} of {len(missing)} were done. {error.sentence}"
+            )
             break
         except (RemoteError, UnusableContent) as error:
-            result.refused.append((str(version), error.sentence if isinstance(error, RemoteError) else str(error)))
+            result.refused.append(
+                (str(version.number), error.sentence if isinstance(error, RemoteError) else str(error))
+            )
         else:
             result.imported += new
             result.already += not new
@@ -75,23 +79,20 @@ def import_history(
 
 def _missing_versions(
     config: TrackedConfig, rtype: ResourceType, platform: "Platform", result: HistoryImport
-) -> list[int]:
+) -> list[live.Version]:
     """Give the versions that the platform lists and that are not kept, newest first."""
     kept = set(config.snapshots.values_list("version", flat=True))
-    listed: set[int] = set()
+    listed: dict[int, live.Version] = {}
     try:
-        for raw in platform.entities(_history_path(config, rtype)):
+        path = object_paths.filled(rtype.history_path or "", rtype, config.object_id)
+        for raw in platform.entities(path, paging=rtype.history_paging):
             version = _listed_version(rtype, raw, result)
-            if version is not None:
-                listed.add(version)
+            if version is not None and version.number is not None:
+                listed[version.number] = version
     except RemoteError as error:
         result.stopped = f"The list of versions did not come to its end. {error.sentence}"
-    result.already = len(listed & kept)
-    return sorted(listed - kept, reverse=True)
-
-
-def _history_path(config: TrackedConfig, rtype: ResourceType) -> str:
-    return object_paths.filled(rtype.history_path or "", rtype, config.object_id)
+    result.already = len(listed.keys() & kept)
+    return [listed[number] for number in sorted(listed.keys() - kept, reverse=True)]
 
 
 def read_version(config: TrackedConfig, version: int, platform: "Platform") -> Snapshot:
@@ -99,28 +100,47 @@ def read_version(config: TrackedConfig, version: int, platform: "Platform") -> S
 
     Raises UnusableContent, the tree of `remote.errors`, and ValueError for a type without a history.
     """
-    return _import_version(config, catalogue.get(config.resource_type), version, platform)[0]
+    rtype = catalogue.get(config.resource_type)
+    return _import_version(config, rtype, _by_number(config, rtype, version, platform), platform)[0]
 
 
-def _listed_version(rtype: ResourceType, raw: bytes, result: HistoryImport) -> int | None:
+def _by_number(config: TrackedConfig, rtype: ResourceType, number: int, platform: "Platform") -> live.Version:
+    """Give how a version is read: by its number, or by the key that the list of versions shows for it."""
+    if not rtype.history_key_pointer:
+        return live.Version(number=number, key=str(number))
+    for version in live.versions(config, platform):
+        if version.number == number and version.key is not None:
+            return version
+    raise UnusableContent(f"The platform lists no version {number} of {config.address}.")
+
+
+def _listed_version(rtype: ResourceType, raw: bytes, result: HistoryImport) -> live.Version | None:
     try:
-        value = archive.value_from(raw)
+        version = live.listed(rtype, raw)
     except UnusableContent as error:
         result.refused.append(("?", f"One line of the list of versions cannot be read. {error}"))
         return None
-    version = projection.version_of(rtype, value)
-    if version is None:
-        result.refused.append(("?", f"One line of the list of versions has no number at {rtype.version_pointer}."))
+    if version.number is None:
+        where = rtype.history_version_pointer or rtype.version_pointer
+        result.refused.append(("?", f"One line of the list of versions has no number at {where}."))
+        return None
+    if version.key is None:
+        reason = f"It cannot be read: its line in the list of versions has no key at {rtype.history_key_pointer}."
+        result.refused.append((str(version.number), reason))
+        return None
     return version
 
 
 def _import_version(
-    config: TrackedConfig, rtype: ResourceType, version: int, platform: "Platform"
+    config: TrackedConfig, rtype: ResourceType, version: live.Version, platform: "Platform"
 ) -> tuple[Snapshot, bool]:
-    if rtype.history_version_path is None:
-        raise ValueError(f"The platform keeps no history of the type {rtype.name}. Nothing was read.")
-    path = object_paths.filled(rtype.history_version_path, rtype, config.object_id).replace("{version}", str(version))
-    answer = platform.read(path)
-    archive.check(config, rtype, answer.body, version=version)
+    answer = live.read_version(config, version, platform)
     with transaction.atomic():
-        return archive.record(config, rtype, answer, source=Snapshot.Source.HISTORY, seen_at=answer.received_at)
+        return archive.record(
+            config,
+            rtype,
+            answer,
+            source=Snapshot.Source.HISTORY,
+            seen_at=answer.received_at,
+            version=version.number,
+        )

@@ -34,6 +34,7 @@ _VERSIONS: Final[Mapping[VersionRule, str]] = {
     VersionRule.INCREMENT: "The body carries the next number.",
     VersionRule.ECHO: "The body repeats the live number; the server makes the next.",
     VersionRule.NESTED: "The body repeats the live number, which stands inside another object.",
+    VersionRule.ASSIGNED: "The platform numbers what it makes; no body names a version.",
     VersionRule.NONE: "No version is checked.",
 }
 _LISTS: Final[Mapping[Paging, str]] = {

@@ -8,6 +8,7 @@ from tenants.documents.difference import MISSING, Change, Difference, Missing, c
 from tenants.documents.labels import visible
 from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
+from tenants.documents.patterns import found, without
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import Row, Section, side_by_side, unified
@@ -37,6 +38,7 @@ __all__ = [
     "compose",
     "digest",
     "extract",
+    "found",
     "join",
     "list_items",
     "load",
@@ -50,4 +52,5 @@ __all__ = [
     "to_text",
     "unified",
     "visible",
+    "without",
 ]

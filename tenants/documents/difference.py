@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tenants.documents.labels import label, visible
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, match_items, same
+from tenants.documents.patterns import ANY
 from tenants.documents.pointers import join, split
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def compare(
     """Give what differs between two documents.
 
     `identity_keys` are the members that may tell list items apart, the first that is unique in both lists counts.
-    `volatile` names root members (`version`) or JSON Pointers (`/metadata/version`) whose changes are flagged.
+    `volatile` names root members (`version`) or JSON Pointers (`/metadata/version`, `/lines/*/status` with any item)
+    whose changes are flagged.
     """
     walk = _Walk(identity_keys, volatile)
     walk.visit(before, after)
@@ -137,6 +139,12 @@ def _as_json(change: Change) -> Value:
     if change.kind == "moved":
         entry["from"] = change.before_path
     return entry
+
+
+def _begins(tokens: Sequence[str | int], prefix: tuple[str, ...]) -> bool:
+    return len(tokens) >= len(prefix) and all(
+        wanted in (ANY, str(token)) for token, wanted in zip(tokens, prefix, strict=False)
+    )
 
 
 # One step down: the token before, the token after, and for a list item the item and the member that names it.
@@ -230,7 +238,7 @@ class _Walk:
                 after=after,
                 from_index=from_index,
                 to_index=to_index,
-                volatile=any(tuple(map(str, tokens[: len(prefix)])) == prefix for prefix in self._volatile),
+                volatile=any(_begins(tokens, prefix) for prefix in self._volatile),
             )
         )
 

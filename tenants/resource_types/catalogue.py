@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from tenants.documents import split
 from tenants.resource_types.definition import ResourceType
 from tenants.resource_types.schema import InvalidCatalogue, either, read_type
 
@@ -165,4 +166,20 @@ def _read_all(tables: Mapping[str, Any], source: Mapping[str, str]) -> dict[str,
         if rtype.alias_of is not None and (rtype.alias_of not in types or types[rtype.alias_of].alias_of is not None):
             reason = f"{rtype.alias_of!r} is no type that has its own address"
             raise InvalidCatalogue(name, "alias_of", reason, file=source[name])
+        _check_users(rtype, types, source[name])
     return types
+
+
+def _check_users(rtype: ResourceType, types: Mapping[str, ResourceType], file: str) -> None:
+    """Check that what is pointed at a new version is of a type that can be listed, and written there."""
+    steps = rtype.steps
+    if steps is None or not steps.used_by_type:
+        return
+    users = types.get(steps.used_by_type)
+    if users is None or users.list_path is None or not users.update_method:
+        reason = f"{steps.used_by_type!r} is no type that can be listed and written"
+        raise InvalidCatalogue(rtype.name, "steps.used_by_type", reason, file=file)
+    member = split(steps.used_by_pointer)[0]
+    if member not in users.writable:
+        reason = f"the member {member!r} does not stand in 'writable' of {users.name}"
+        raise InvalidCatalogue(rtype.name, "steps.used_by_pointer", reason, file=file)

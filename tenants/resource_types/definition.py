@@ -13,6 +13,10 @@ contract names `id` among the members of a body), and the version, by the type's
 `immutable` cuts across: what the platform never changes by this write. A writable immutable member is sent, a
 read-only one is not, both are in the digest, and a plan is refused while live and the target differ in one.
 
+A read-only member that a step of the type's `procedure` brings back (what is published, the contract of a data action)
+is `stepped`: it is in the digest and in no plain body. What moves by itself *inside* a member that counts stands in
+`nested_volatile`, as JSON Pointers in which `*` is any item of a list or any member of an object.
+
 A type that nobody may write (`update_method` is empty) need not know its members: all are in the digest, save those
 that it names read-only or stateful.
 """
@@ -34,6 +38,8 @@ class VersionRule(StrEnum):
     """The body carries the live number unchanged, and the server increments it."""
     NESTED = "nested"
     """As echo, with the number inside another object."""
+    ASSIGNED = "assigned"
+    """The platform numbers each version that it makes; a write names none, and live bears base + 1 afterwards."""
     NONE = "none"
     """There is no version."""
 
@@ -71,7 +77,16 @@ class Paging(StrEnum):
     """There is no list."""
 
 
-class Step(StrEnum):
+class LiveAt(StrEnum):
+    """Where the platform shows what of an object is in force."""
+
+    OBJECT = "object"
+    """At `object_path`."""
+    NEWEST_VERSION = "newest_version"
+    """In the newest version that `history_path` lists: `object_path` shows a draft."""
+
+
+class Procedure(StrEnum):
     """What takes an object of the type back, where a plain write of it does not."""
 
     DRAFT_AND_PUBLISH = "draft_and_publish"
@@ -88,21 +103,21 @@ class Step(StrEnum):
     @property
     def sentence(self) -> str:
         """What it takes, for people."""
-        return _STEPS[self]
+        return _PROCEDURES[self]
 
 
-_STEPS: Final[dict[Step, str]] = {
-    Step.DRAFT_AND_PUBLISH: "takes a draft that is written and then published",
-    Step.PUBLISH_AND_REPOINT: (
+_PROCEDURES: Final[dict[Procedure, str]] = {
+    Procedure.DRAFT_AND_PUBLISH: "takes a draft that is written and then published",
+    Procedure.PUBLISH_AND_REPOINT: (
         "takes a draft that is written, published once it is active, and then pointed at by its deployments"
     ),
-    Step.PUBLISH_VERSION: "takes an older version that is published again",
-    Step.NATIVE_ROLLBACK: "takes the platform's own rollback to one of its versions",
-    Step.NATIVE_RESTORE: "takes the platform's own restoring of one of its versions",
+    Procedure.PUBLISH_VERSION: "takes an older version that is published again",
+    Procedure.NATIVE_ROLLBACK: "takes the platform's own rollback to one of its versions",
+    Procedure.NATIVE_RESTORE: "takes the platform's own restoring of one of its versions",
 }
 
-STEPS_CARRIED_OUT: Final[frozenset[Step]] = frozenset()
-"""The steps that the console can carry out by now; a type that needs another one is tracked read-only."""
+PROCEDURES_CARRIED_OUT: Final[frozenset[Procedure]] = frozenset()
+"""The procedures that the console can carry out by now; a type that needs another one is tracked read-only."""
 
 SINGLETON_ID: Final = "singleton"
 """How an object is addressed that is the only one of its type."""
@@ -134,6 +149,33 @@ NO_PERMISSIONS: Final = Permissions("all", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepRules:
+    """Where the writes of a type's `procedure` go and what they look at; empty is what the procedure does not need."""
+
+    draft_path: str = ""
+    """Where the draft is read and written, with the placeholders of `object_path`."""
+    draft_version_pointer: str = ""
+    """Where the draft's own version stands, which a write of it repeats and its publication names."""
+    draft_writable: tuple[str, ...] = ()
+    """Root members that a draft takes; empty where they are the type's `writable` ones."""
+    ready_pointer: str = ""
+    """What to wait for before the draft is published: this place of the draft shows `ready_value`."""
+    ready_value: str = ""
+    publish_path: str = ""
+    """Where a POST publishes the draft."""
+    native_path: str = ""
+    """Where a POST has the platform take one of its versions back, with `{version}` where the path names it."""
+    native_key_pointer: str = ""
+    """Where a snapshot names the platform's version that it shows."""
+    native_body_key: str = ""
+    """Under which member the body names that version; empty where the path does."""
+    used_by_type: str = ""
+    """The type whose objects name the version that they use."""
+    used_by_pointer: str = ""
+    """Where they name it, as an object with `id` and `version`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceType:
     """One type of remote object and the rules by which it is read and written."""
 
@@ -143,6 +185,9 @@ class ResourceType:
     """As people say it, for example "Agent Assist configuration"."""
     object_path: str
     """With one `{id}`, a `{parent}` before it where the object lives inside another one, neither for a singleton."""
+    object_query: str
+    """What a read of the object asks for besides, such as `expand=variations`; a read of one of its versions too."""
+    live: LiveAt
     parent: str
     """The type whose list gives the parents; empty when there is none, or none that the catalogue knows."""
     list_path: str | None
@@ -154,12 +199,22 @@ class ResourceType:
     """Where the platform lists its own versions of the object, with one `{id}`; None when it keeps none."""
     history_version_path: str | None
     """Where it shows one of them, with `{id}` and `{version}`."""
+    history_paging: Paging
+    """How the list of versions is walked."""
+    history_version_pointer: str
+    """Where a listed version, and one that is read by itself, shows its number; empty: at `version_pointer`."""
+    history_key_pointer: str
+    """Where a listed version shows what stands for `{version}` in its path; empty: it is the number."""
+    history_content_pointer: str
+    """Where the answer to one version has the object as it was; empty: the answer is it."""
     native_history: tuple[str, ...]
     """Where the platform keeps a history of its own that the console does not import."""
     update_method: str
     """`PUT` or `PATCH`; empty when nobody may write the type."""
-    rollback_step: Step | None
+    procedure: Procedure | None
     """What a rollback takes beyond a plain write of the object; None when that write is all."""
+    steps: StepRules | None
+    """Where the writes of the procedure go; None where there is none, or none that the platform publishes."""
     caveat: str
     """What a rollback of this type does not bring back, in whole sentences; empty when it brings back everything."""
     version_rule: VersionRule
@@ -178,6 +233,10 @@ class ResourceType:
     """Members that move by themselves: a page sets them apart, and they are no drift."""
     immutable: tuple[str, ...]
     """Members that the platform never changes by this write; a plan is refused while they differ."""
+    stepped: tuple[str, ...]
+    """Read-only members that a step of the procedure brings back: in the digest, in no plain body."""
+    nested_volatile: tuple[str, ...]
+    """JSON Pointers, with `*` for any item, to what moves by itself inside a member that counts: not in the digest."""
     reset: tuple[str, ...]
     """Members that a write takes away, because a body names them otherwise; a plan is refused while live has one."""
     secret: tuple[str, ...]
@@ -210,12 +269,14 @@ class ResourceType:
     @property
     def content(self) -> frozenset[str]:
         """Every root member that the digest is over, as far as the type names them."""
-        return frozenset((*self.writable, *self.immutable))
+        return frozenset((*self.writable, *self.immutable, *self.stepped))
 
     @property
     def set_by_platform(self) -> frozenset[str]:
         """Every root member that a rollback leaves alone and that is no drift: pages set them apart."""
-        return frozenset((*self.read_only, *self.stateful, *self.volatile)) - frozenset(self.immutable)
+        return frozenset((*self.read_only, *self.stateful, *self.volatile)) - frozenset(
+            (*self.immutable, *self.stepped)
+        )
 
     @property
     def is_singleton(self) -> bool:
@@ -238,9 +299,9 @@ class ResourceType:
         """Say why the console does not roll this type back, in whole sentences; empty where it does."""
         if not self.update_method:
             return f"The platform lets nobody write {self.one} through its API, so it is tracked read-only."
-        if self.rollback_step is not None and self.rollback_step not in STEPS_CARRIED_OUT:
+        if self.procedure is not None and self.procedure not in PROCEDURES_CARRIED_OUT:
             return (
-                f"Taking {self.one} back {self.rollback_step.sentence}. The console does not carry that out yet, "
+                f"Taking {self.one} back {self.procedure.sentence}. The console does not carry that out yet, "
                 "so the type is tracked read-only."
             )
         return ""

@@ -4,12 +4,17 @@ Digests are over the projection, so that a heartbeat of the server (a status, a 
 no drift (PROTOCOL.md, "The words").
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from tenants.documents import NotFound, Value, digest, resolve
-from tenants.resource_types.definition import ResourceType
+from tenants.documents import NotFound, Value, digest, resolve, without
+from tenants.resource_types.definition import ResourceType, VersionRule
+
+# Without leading zeros, and no longer than any number that can be kept.
+_DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,14 @@ def project(rtype: ResourceType, value: Mapping[str, Value]) -> dict[str, Value]
     """Give the members of an object that are its configuration, in its order: those that are written or never change.
 
     Where null clears a member (`null_clears`), null and absent are one configuration, and nulls are left out. Of a type
-    that nobody may write, it is all that the platform does not set by itself.
+    that nobody may write, it is all that the platform does not set by itself. What moves by itself inside a member
+    (`nested_volatile`) is left out there.
     """
     content = rtype.content if rtype.update_method else frozenset(value) - rtype.set_by_platform
-    return {
+    kept = {
         key: member for key, member in value.items() if key in content and not (rtype.null_clears and member is None)
     }
+    return without(kept, rtype.nested_volatile)
 
 
 def content_digest(rtype: ResourceType, value: Mapping[str, Value]) -> str:
@@ -40,13 +47,23 @@ def content_digest(rtype: ResourceType, value: Mapping[str, Value]) -> str:
 
 
 def version_of(rtype: ResourceType, value: Mapping[str, Value]) -> int | None:
-    """Give the platform's version number; None where the type has none or the object shows no integer there."""
-    if not rtype.version_pointer:
+    """Give the platform's version number; None where the type has none or the object shows no integer there.
+
+    Some types whose versions the platform numbers by itself show the number as a text of digits.
+    """
+    return number_at(rtype, value, rtype.version_pointer)
+
+
+def number_at(rtype: ResourceType, value: Mapping[str, Value], pointer: str) -> int | None:
+    """Give the version number at another place than the object's own, as in a listed version; else as `version_of`."""
+    if not pointer:
         return None
     try:
-        found = resolve(dict(value), rtype.version_pointer)
+        found = resolve(dict(value), pointer)
     except NotFound:
         return None
+    if isinstance(found, str) and rtype.version_rule is VersionRule.ASSIGNED and _DIGITS.fullmatch(found):
+        return int(found)
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 

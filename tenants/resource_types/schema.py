@@ -17,10 +17,12 @@ from tenants.documents import InvalidPointer, split
 from tenants.resource_types.definition import (
     NO_PERMISSIONS,
     Guard,
+    LiveAt,
     Paging,
     Permissions,
+    Procedure,
     ResourceType,
-    Step,
+    StepRules,
     VersionRule,
 )
 from tenants.resource_types.signatures import Signature
@@ -30,14 +32,21 @@ _METHODS: Final = ("PUT", "PATCH")
 
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
+        "object_query": "",
+        "live": LiveAt.OBJECT,
         "parent": "",
         "list_path": None,
         "list_parameter": "",
         "history_path": None,
         "history_version_path": None,
+        "history_paging": Paging.NUMBERED,
+        "history_version_pointer": "",
+        "history_key_pointer": "",
+        "history_content_pointer": "",
         "native_history": (),
         "update_method": "",
-        "rollback_step": None,
+        "procedure": None,
+        "steps": None,
         "caveat": "",
         "version_pointer": "",
         "etags": False,
@@ -46,6 +55,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "carried": (),
         "volatile": (),
         "immutable": (),
+        "stepped": (),
+        "nested_volatile": (),
         "reset": (),
         "secret": (),
         "null_clears": False,
@@ -68,6 +79,8 @@ _LISTS: Final = frozenset(
         "carried",
         "volatile",
         "immutable",
+        "stepped",
+        "nested_volatile",
         "reset",
         "secret",
         "identity_keys",
@@ -78,12 +91,54 @@ _LISTS: Final = frozenset(
 )
 _SIGNATURES: Final = frozenset({"lost_race", "locked", "refused"})
 _CHOICES: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
-    {"version_rule": VersionRule, "guard": Guard, "paging": Paging, "rollback_step": Step}
+    {
+        "version_rule": VersionRule,
+        "guard": Guard,
+        "paging": Paging,
+        "history_paging": Paging,
+        "procedure": Procedure,
+        "live": LiveAt,
+    }
 )
 _SWITCHES: Final = frozenset({"etags", "null_clears"})
 _PERMISSIONS: Final = frozenset({"read_permissions", "write_permissions"})
 _PERMISSION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?::[A-Za-z*][A-Za-z0-9-]*){0,2}")
-_PATHS: Final = frozenset({"object_path", "list_path", "history_path", "history_version_path", "active_version_query"})
+_PATHS: Final = frozenset(
+    {
+        "object_path",
+        "list_path",
+        "history_path",
+        "history_version_path",
+        "active_version_query",
+        "draft_path",
+        "publish_path",
+        "native_path",
+    }
+)
+_POINTERS: Final = frozenset(
+    {
+        "version_pointer",
+        "history_version_pointer",
+        "history_key_pointer",
+        "history_content_pointer",
+        "draft_version_pointer",
+        "ready_pointer",
+        "native_key_pointer",
+        "used_by_pointer",
+    }
+)
+_QUERY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*=[A-Za-z0-9,.:_-]+(?:&[A-Za-z][A-Za-z0-9]*=[A-Za-z0-9,.:_-]+)*")
+_NEEDED: Final[Mapping[Procedure, frozenset[str]]] = MappingProxyType(
+    {
+        Procedure.DRAFT_AND_PUBLISH: frozenset({"draft_path", "draft_version_pointer", "publish_path"}),
+        Procedure.PUBLISH_AND_REPOINT: frozenset(
+            {"draft_path", "publish_path", "ready_pointer", "ready_value", "used_by_type", "used_by_pointer"}
+        ),
+        Procedure.NATIVE_ROLLBACK: frozenset({"native_path", "native_key_pointer"}),
+        Procedure.NATIVE_RESTORE: frozenset({"native_path", "native_key_pointer", "native_body_key"}),
+    }
+)
+"""What each procedure must know of where its writes go; one that is not here has no writes that are published."""
 
 
 class InvalidCatalogue(ValueError):
@@ -123,6 +178,8 @@ def read_type(name: str, table: object) -> ResourceType:
     _check_paths(rtype)
     _check_members(rtype)
     _check_rules(rtype)
+    _check_history(rtype)
+    _check_procedure(rtype)
     return rtype
 
 
@@ -137,9 +194,27 @@ def _checked(name: str, key: str, value: object) -> Any:
         return _permissions(name, key, value)
     if key == "visibility_horizon_seconds":
         return _seconds(name, key, value)
+    if key == "steps":
+        return _steps(name, value)
     if not isinstance(value, str) or not value.strip():
         raise InvalidCatalogue(name, key, f"it must be a text that is not empty, not {value!r}")
     return _text(name, key, value)
+
+
+def _steps(name: str, value: object) -> StepRules:
+    if not isinstance(value, dict):
+        raise InvalidCatalogue(name, "steps", f'it must be a table of its own, ["{name}".steps], not {value!r}')
+    keys = [field.name for field in fields(StepRules)]
+    checked: dict[str, Any] = {}
+    for key, said in value.items():
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            raise InvalidCatalogue(name, f"steps.{key}", f"no such key{f'; did you mean {near[0]!r}?' if near else ''}")
+        try:
+            checked[key] = _list(name, key, said) if key == "draft_writable" else _checked(name, key, said)
+        except InvalidCatalogue as error:
+            raise InvalidCatalogue(name, f"steps.{key}", error.reason) from None
+    return StepRules(**checked)
 
 
 def _seconds(name: str, key: str, value: object) -> float:
@@ -158,16 +233,22 @@ def _text(name: str, key: str, value: str) -> str:
         _check_path(name, key, value)
     elif key == "caveat" and not value.endswith("."):
         raise InvalidCatalogue(name, key, f"it must be whole sentences that end with a full stop, not {value!r}")
-    elif key in ("parent", "alias_of") and not _NAME.fullmatch(value):
+    elif key == "object_query" and not _QUERY.fullmatch(value):
+        raise InvalidCatalogue(name, key, f"it must be a query such as 'expand=variations', not {value!r}")
+    elif key in ("parent", "alias_of", "used_by_type") and not _NAME.fullmatch(value):
         raise InvalidCatalogue(name, key, f"it must be the name of a type, not {value!r}")
     elif key == "update_method" and value not in _METHODS:
         raise InvalidCatalogue(name, key, f"it must be 'PUT' or 'PATCH', not {value!r}; leave it out for no writes")
-    elif key == "version_pointer":
-        try:
-            split(value)
-        except InvalidPointer as error:
-            raise InvalidCatalogue(name, key, str(error).rstrip(".")) from None
+    elif key in _POINTERS:
+        _check_pointer(name, key, value)
     return value
+
+
+def _check_pointer(name: str, key: str, value: str) -> tuple[str, ...]:
+    try:
+        return split(value)
+    except InvalidPointer as error:
+        raise InvalidCatalogue(name, key, str(error).rstrip(".")) from None
 
 
 def _permissions(name: str, key: str, value: object) -> Permissions:
@@ -196,9 +277,13 @@ def _list(name: str, key: str, value: object) -> tuple[str, ...]:
                 Signature.parse(written)
             except ValueError as error:
                 raise InvalidCatalogue(name, key, str(error)) from None
-    if key == "native_history":
-        for path in value:
-            _check_path(name, key, path)
+    for item in value:
+        if key == "native_history":
+            _check_path(name, key, item)
+        elif key == "nested_volatile" and len(_check_pointer(name, key, item)) < 2:
+            raise InvalidCatalogue(
+                name, key, f"{item!r} leads to no place inside a member; name a member in 'volatile'"
+            )
     return tuple(value)
 
 
@@ -252,10 +337,13 @@ def _check_members(rtype: ResourceType) -> None:
         ("carried", {*rtype.read_only}, "'read_only'"),
         ("volatile", rtype.known, "any list of members"),
         ("immutable", {*rtype.writable, *rtype.read_only}, "'writable' or 'read_only'"),
+        ("stepped", {*rtype.read_only}, "'read_only'"),
+        ("nested_volatile", rtype.content, "'writable', 'immutable' or 'stepped'"),
         ("reset", {*rtype.read_only}, "'read_only'"),
         ("secret", rtype.known, "any list of members"),
     ):
-        for member in getattr(rtype, key):
+        for named in getattr(rtype, key):
+            member = split(named)[0] if key == "nested_volatile" else named
             if member not in allowed:
                 raise InvalidCatalogue(rtype.name, key, f"the member {member!r} does not stand in {where}")
     _check_volatile(rtype)
@@ -269,9 +357,10 @@ def _check_volatile(rtype: ResourceType) -> None:
         if member in rtype.writable:
             reason = f"the member {member!r} is writable, so it cannot also move by itself; make it stateful"
             raise InvalidCatalogue(rtype.name, "volatile", reason)
-        if member in rtype.immutable:
-            reason = f"the member {member!r} is immutable, so it cannot also move by itself"
-            raise InvalidCatalogue(rtype.name, "volatile", reason)
+        for key, word in (("immutable", "immutable"), ("stepped", "brought back by a step")):
+            if member in getattr(rtype, key):
+                reason = f"the member {member!r} is {word}, so it cannot also move by itself"
+                raise InvalidCatalogue(rtype.name, "volatile", reason)
 
 
 def _check_rules(rtype: ResourceType) -> None:
@@ -281,7 +370,10 @@ def _check_rules(rtype: ResourceType) -> None:
         raise InvalidCatalogue(name, "guard", "it is 'etag', yet 'etags' is false")
     if rtype.guard is Guard.VERSION and rtype.version_rule is VersionRule.NONE:
         raise InvalidCatalogue(name, "guard", "it is 'version', yet 'version_rule' is 'none'")
-    if rtype.guard is Guard.COMPARE and rtype.version_rule is not VersionRule.NONE:
+    unchecked = (VersionRule.NONE, VersionRule.ASSIGNED)
+    if rtype.guard is not Guard.COMPARE and rtype.version_rule is VersionRule.ASSIGNED:
+        raise InvalidCatalogue(name, "guard", f"it is '{rtype.guard}', yet no write names an 'assigned' version")
+    if rtype.guard is Guard.COMPARE and rtype.version_rule not in unchecked:
         raise InvalidCatalogue(name, "version_rule", f"it is '{rtype.version_rule}', yet 'guard' is 'compare'")
     if (rtype.history_path is None) != (rtype.history_version_path is None):
         missing = "history_path" if rtype.history_path is None else "history_version_path"
@@ -292,11 +384,55 @@ def _check_rules(rtype: ResourceType) -> None:
     if bool(rtype.update_method) != bool(rtype.write_permissions.names):
         reason = "it must stand there exactly when 'update_method' does"
         raise InvalidCatalogue(name, "write_permissions", reason)
-    if rtype.rollback_step is not None and not rtype.update_method:
-        raise InvalidCatalogue(name, "rollback_step", "it stands there, yet 'update_method' does not")
+
+
+def _check_history(rtype: ResourceType) -> None:
+    name = rtype.name
+    for key in ("history_version_pointer", "history_key_pointer", "history_content_pointer"):
+        if getattr(rtype, key) and rtype.history_path is None:
+            raise InvalidCatalogue(name, key, "it stands there, yet 'history_path' does not")
+    if rtype.history_paging in (Paging.NONE, Paging.SINGLETON, Paging.SCIM):
+        reason = f"it must be 'numbered', 'cursor' or 'unpaged', not {str(rtype.history_paging)!r}"
+        raise InvalidCatalogue(name, "history_paging", reason)
+    if rtype.live is LiveAt.NEWEST_VERSION and rtype.history_path is None:
+        raise InvalidCatalogue(name, "live", "it is 'newest_version', yet 'history_path' does not stand there")
     if rtype.history_path is not None and rtype.version_rule is VersionRule.NONE:
         reason = "versions are imported by their number, yet 'version_rule' is 'none'; declare it as 'native_history'"
         raise InvalidCatalogue(name, "history_path", reason)
+
+
+def _check_procedure(rtype: ResourceType) -> None:
+    name, steps = rtype.name, rtype.steps
+    if rtype.procedure is None:
+        if steps is not None:
+            raise InvalidCatalogue(name, "steps", "it stands there, yet 'procedure' does not")
+        if rtype.stepped:
+            raise InvalidCatalogue(name, "stepped", "it stands there, yet 'procedure' does not")
+        return
+    if not rtype.update_method:
+        raise InvalidCatalogue(name, "procedure", "it stands there, yet 'update_method' does not")
+    for key in sorted(_NEEDED.get(rtype.procedure, ())):
+        if not getattr(steps, key, ""):
+            raise InvalidCatalogue(name, f"steps.{key}", f"it is missing, yet 'procedure' is '{rtype.procedure}'")
+    if steps is not None:
+        _check_steps(rtype, steps)
+
+
+def _check_steps(rtype: ResourceType, steps: StepRules) -> None:
+    name = rtype.name
+    own = () if rtype.is_singleton else (*(("{parent}",) if rtype.in_parent else ()), "{id}")
+    _check_placeholders(name, "steps.draft_path", steps.draft_path or None, own)
+    _check_placeholders(name, "steps.publish_path", steps.publish_path or None, own)
+    in_path = () if steps.native_body_key else ("{version}",)
+    _check_placeholders(name, "steps.native_path", steps.native_path or None, (*own, *in_path))
+    if bool(steps.ready_pointer) != bool(steps.ready_value):
+        raise InvalidCatalogue(name, "steps.ready_value", "it stands there exactly when 'ready_pointer' does")
+    if bool(steps.used_by_type) != bool(steps.used_by_pointer):
+        raise InvalidCatalogue(name, "steps.used_by_pointer", "it stands there exactly when 'used_by_type' does")
+    for member in steps.draft_writable:
+        if member not in rtype.content:
+            reason = f"the member {member!r} does not stand in 'writable', 'immutable' or 'stepped'"
+            raise InvalidCatalogue(name, "steps.draft_writable", reason)
 
 
 def _check_version(rtype: ResourceType) -> None:

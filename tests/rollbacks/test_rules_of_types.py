@@ -88,14 +88,14 @@ def test_a_secret_that_cannot_be_read_back_refuses_the_plan(
     )
 
 
-def test_a_type_whose_step_the_console_cannot_take_refuses_and_says_which(
+def test_a_type_whose_procedure_the_console_cannot_carry_out_refuses_and_says_which(
     desk: Desk, queue: tuple[TrackedConfig, Snapshot], declare: Declare
 ) -> None:
     config, before = queue
-    declare('["routing.queue"]\nrollback_step = "native_rollback"\n')
+    declare('["routing.queue"]\nprocedure = "publish_version"\n')
 
     assert refusals_of(desk, config, before)["type"] == (
-        "Taking a Queue back takes the platform's own rollback to one of its versions. The console does not carry "
+        "Taking a Queue back takes an older version that is published again. The console does not carry "
         "that out yet, so the type is tracked read-only. Nothing was sent. Its versions can be compared and downloaded "
         "here."
     )

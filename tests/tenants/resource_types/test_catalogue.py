@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tenants.resource_types import Guard, InvalidCatalogue, Paging, UnknownType, VersionRule, all_types, catalogue, get
-from tenants.resource_types.definition import NO_PERMISSIONS, Permissions
+from tenants.resource_types.definition import NO_PERMISSIONS, LiveAt, Permissions
 
 WRAPUP_CODE = """
 ["routing.wrapupcode"]
@@ -39,7 +39,15 @@ locked = ["409 ~ currently locked"]
 
 NOT_IN_IT = {
     "list_parameter",
-    "rollback_step",
+    "object_query",
+    "live",
+    "procedure",
+    "steps",
+    "history_paging",
+    "history_key_pointer",
+    "history_content_pointer",
+    "stepped",
+    "nested_volatile",
     "caveat",
     "parent",
     "native_history",
@@ -77,7 +85,7 @@ MISTAKES = [
     ("null_clears", "null_clears = 0", "it must be true or false, not 0"),
     ("guard", 'guard = "etags"', "it must be 'etag', 'version' or 'compare', not 'etags'"),
     ("guard", 'guard = "etag"', "it is 'etag', yet 'etags' is false"),
-    ("version_rule", 'version_rule = "plus"', "it must be 'increment', 'echo', 'nested' or 'none', not 'plus'"),
+    ("version_rule", 'version_rule = "plus"', "'nested', 'assigned' or 'none', not 'plus'"),
     ("paging", 'paging = "pages"', "it must be 'numbered', 'cursor', 'unpaged', 'scim', 'singleton' or 'none'"),
     (
         "object_path",
@@ -100,7 +108,17 @@ MISTAKES = [
     ("write_permissions", "write_permissions = { any = [], all = [] }", 'it must be { any = ["domain:entity'),
     ("write_permissions", "write_permissions = { all = [] }", "it names no permission"),
     ("write_permissions", 'write_permissions = { all = ["may write"] }', "'may write' is no permission"),
-    ("rollback_step", 'rollback_step = "pray"', "it must be 'draft_and_publish', 'publish_and_repoint'"),
+    ("procedure", 'procedure = "pray"', "it must be 'draft_and_publish', 'publish_and_repoint'"),
+    ("live", 'live = "draft"', "it must be 'object' or 'newest_version', not 'draft'"),
+    ("object_query", 'object_query = "?expand=all"', "it must be a query such as 'expand=variations'"),
+    ("history_paging", 'history_paging = "scim"', "it must be 'numbered', 'cursor' or 'unpaged', not 'scim'"),
+    ("history_key_pointer", 'history_key_pointer = "id"', "is not a JSON Pointer"),
+    ("stepped", 'stepped = ["id"]', "it stands there, yet 'procedure' does not"),
+    ("nested_volatile", 'nested_volatile = ["/name"]', "leads to no place inside a member"),
+    ("nested_volatile", 'nested_volatile = ["/state/*/id"]', "the member 'state' does not stand in 'writable', 'imm"),
+    ("guard", 'guard = "version"\nversion_rule = "assigned"', "yet no write names an 'assigned' version"),
+    ("steps", "steps = 7", "it must be a table of its own"),
+    ("steps", 'steps = { native_path = "/api/v2/x/{id}" }', "it stands there, yet 'procedure' does not"),
     ("caveat", 'caveat = "no sentence"', "it must be whole sentences"),
     ("parent", 'parent = "Queue"', "it must be the name of a type"),
     ("parent", 'parent = "routing.queue"', "has no {parent}"),
@@ -150,6 +168,79 @@ def test_each_mistake_in_a_table_is_named_by_type_and_key(key: str, line: str, r
     assert f"key '{key}'" in str(refused.value)
     assert reason in str(refused.value)
     assert str(refused.value).endswith(".")
+
+
+PROCEDURES = [
+    ("native_rollback", "", "steps.native_key_pointer", "it is missing, yet 'procedure' is 'native_rollback'"),
+    ("native_rollback", 'native_key_pointer = "/id"', "steps.native_path", "it is missing"),
+    (
+        "native_rollback",
+        'native_key_pointer = "/id"\nnative_path = "/api/v2/x/{id}/rollback"',
+        "steps.native_path",
+        "it needs exactly one {id} and one {version}",
+    ),
+    ("native_restore", 'native_kay = "/id"', "steps.native_kay", "no such key; did you mean 'native_path'?"),
+    ("native_restore", 'native_body_key = ""', "steps.native_body_key", "it must be a text that is not empty"),
+    ("draft_and_publish", 'draft_path = "drafts"', "steps.draft_path", "is no path that begins with /api/"),
+    ("draft_and_publish", 'draft_writable = "name"', "steps.draft_writable", "it must be a list of texts"),
+    (
+        "draft_and_publish",
+        """
+        draft_path = "/api/v2/x/{id}"
+        publish_path = "/api/v2/x/{id}/p"
+        draft_version_pointer = "/version"
+        draft_writable = ["contract"]
+        """,
+        "steps.draft_writable",
+        "the member 'contract' does not stand in 'writable', 'immutable' or 'stepped'",
+    ),
+    ("publish_version", 'ready_value = "Active"', "steps.ready_value", "exactly when 'ready_pointer' does"),
+    ("publish_version", 'used_by_type = "routing.queue"', "steps.used_by_pointer", "exactly when 'used_by_type' does"),
+    (
+        "publish_version",
+        'used_by_type = "routing.queue"\nused_by_pointer = "/wrapup"',
+        "steps.used_by_type",
+        "'routing.queue' is no type that can be listed and written",
+    ),
+    (
+        "publish_version",
+        'used_by_type = "routing.wrapupcode"\nused_by_pointer = "/wrapup"',
+        "steps.used_by_pointer",
+        "the member 'wrapup' does not stand in 'writable' of routing.wrapupcode",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("procedure", "steps", "key", "reason"), PROCEDURES, ids=[f"{p}: {s}" for p, s, *_ in PROCEDURES]
+)
+def test_each_mistake_in_the_steps_of_a_procedure_is_named(procedure: str, steps: str, key: str, reason: str) -> None:
+    table = f'{WRAPUP_CODE}procedure = "{procedure}"\n["routing.wrapupcode".steps]\n{steps}\n'
+
+    with pytest.raises(InvalidCatalogue) as refused:
+        catalogue.load(table)
+
+    assert f"type 'routing.wrapupcode', key '{key}'" in str(refused.value)
+    assert reason in str(refused.value)
+
+
+def test_the_types_with_steps_say_where_live_is_seen_and_where_each_write_goes() -> None:
+    web, action = get("webdeployments.configuration"), get("integrations.action")
+    table, document = get("businessrules.decisiontable"), get("knowledge.document")
+
+    assert (web.live, web.version_rule, web.guard_level) == (LiveAt.NEWEST_VERSION, VersionRule.ASSIGNED, "C")
+    assert web.steps is not None
+    assert (web.steps.ready_pointer, web.steps.ready_value) == ("/status", "Active")
+    assert (web.steps.used_by_type, web.steps.used_by_pointer) == ("webdeployments.deployment", "/configuration")
+    assert (action.object_query, action.version_rule) == ("includeConfig=true", VersionRule.ECHO)
+    assert action.steps is not None
+    assert set(action.steps.draft_writable) == set(action.content)
+    assert (table.version_rule, table.stepped) == (VersionRule.NONE, ("published",))
+    assert table.steps is not None
+    assert table.steps.native_key_pointer == "/published/version"
+    assert (document.version_rule, document.history_content_pointer) == (VersionRule.ASSIGNED, "/document")
+    assert document.steps is not None
+    assert document.steps.native_body_key == "restoreFromVersionId"
 
 
 def test_a_key_that_no_type_has_is_refused_with_the_one_that_was_meant() -> None:

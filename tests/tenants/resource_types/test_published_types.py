@@ -18,6 +18,9 @@ FILE: Final = Path(__file__).parents[4] / "shared" / "platform" / "resource_type
 NOT_PUBLISHED: Final = {"agentassist.config", "analytics.agentassist.config", "scripting.session"}
 """The contract that the console was asked for: PLATFORM.md describes it, the SDKs do not have it."""
 
+NUMBERED_BY_THE_PLATFORM: Final = {"webdeployments.configuration", "knowledge.document"}
+"""Each publication makes the next version; no body names one."""
+
 BY_THE_SERVER = "the server writes it"
 BY_ITSELF = "it moves by itself, so it is taken from live"
 BY_ITS_PATH = "it says what the path says"
@@ -171,10 +174,12 @@ def test_a_body_carries_a_version_where_one_is_published(both: tuple[ResourceTyp
         assert (rtype.version_rule, rtype.version_pointer, rtype.guard_level) == (VersionRule.ECHO, "/version", "B")
     elif "metadata" in shown.get("fields", ()):
         assert (rtype.version_rule, rtype.version_pointer) == (VersionRule.NESTED, "/metadata/version")
+    elif rtype.name in NUMBERED_BY_THE_PLATFORM:
+        assert (rtype.version_rule, rtype.guard_level) == (VersionRule.ASSIGNED, "C")
     elif rtype.name == "scim.group":
         assert rtype.guard_level == "A"
     else:
-        # Nothing says that the server checks: a text as version (web messenger configurations) is no number to echo.
+        # Nothing says that the server checks.
         assert (rtype.version_rule, rtype.guard_level) == (VersionRule.NONE, "C")
 
 
