@@ -273,7 +273,7 @@ def difference_of(rollback: Rollback) -> Difference:
     """Compare the frozen base with what the write was to leave, whatever live is by now; raises UnusableContent."""
     rtype = catalogue.get(rollback.config.resource_type)
     before, after = sides_of(rollback)
-    return compare(before, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+    return compare(before, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
 
 
 def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
@@ -292,7 +292,7 @@ def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None)
 def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) -> Difference:
     """Say what a body would change in a live value: for a frozen plan its base, so that it does not follow live."""
     after = _after(rtype, live, body)
-    return compare(live, after, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
+    return compare(live, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
 
 
 def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:

@@ -122,8 +122,8 @@ def difference(before: Snapshot, after: Snapshot, type_name: str) -> "tuple[Diff
 
 
 def by_itself(rtype: "ResourceType") -> frozenset[str]:
-    """Give the root members that a rollback does not write: they are shown, muted and apart."""
-    return rtype.set_by_platform
+    """Give the members, and places inside others, that a rollback does not write: they are shown, muted and apart."""
+    return rtype.set_apart
 
 
 def _compared(before: "Value", after: "Value", rtype: "ResourceType") -> Difference:

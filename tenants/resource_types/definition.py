@@ -279,6 +279,11 @@ class ResourceType:
         )
 
     @property
+    def set_apart(self) -> frozenset[str]:
+        """What pages set apart: `set_by_platform`, and pointers to what moves by itself inside other members."""
+        return self.set_by_platform | frozenset(self.nested_volatile)
+
+    @property
     def is_singleton(self) -> bool:
         """Whether there is exactly one object of the type."""
         return self.paging is Paging.SINGLETON

@@ -100,7 +100,7 @@ def _side(
 
 
 def _set_by_the_server(rtype: "ResourceType") -> tuple[str, ...]:
-    return tuple(rtype.set_by_platform)
+    return tuple(rtype.set_apart)
 
 
 def _named(word: str, side: "dict[str, Value]") -> str:

@@ -1,0 +1,127 @@
+"""Live and the past of types that show them elsewhere than at the object's own path, over real HTTP."""
+
+import pytest
+
+from console.practice.server import PracticeServer
+from tenants import archive, capture, importing, live
+from tenants.capture import Outcome
+from tenants.models import Snapshot, TrackedConfig
+from tenants.remote.errors import ObjectMissing
+from tenants.resource_types import catalogue
+from tests import world as making
+
+WEB = "webdeployments.configuration"
+
+
+def tracked(practice: PracticeServer, type_name: str) -> TrackedConfig:
+    """Give the bank's first object of a type, tracked and not looked at yet."""
+    tenant = making.make_tenant(practice, "northwind")
+    rtype = catalogue.get(type_name)
+    platform = making.platform_of(TrackedConfig(tenant=tenant, resource_type=type_name))
+    (object_id, _name), *_rest = capture.discover(tenant, rtype, platform)
+    return making.track(tenant, object_id, type_name=type_name)
+
+
+@pytest.fixture
+def messenger(practice: PracticeServer, db: None) -> TrackedConfig:
+    """Give the web messenger configuration of the bank: two published versions and a draft that differs."""
+    return tracked(practice, WEB)
+
+
+def path_of(config: TrackedConfig) -> str:
+    """Give the path below which a messenger configuration keeps its versions."""
+    return f"/api/v2/webdeployments/configurations/{config.object_id}"
+
+
+def asked(practice: PracticeServer, part: str) -> list[str]:
+    """Give the paths of a family that were asked for, without their parameters."""
+    return [one["path"].partition("?")[0] for one in practice.requests() if part in one["path"]]
+
+
+def test_live_of_a_web_messenger_is_the_newest_published_version_and_never_the_draft(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    seen = making.look(messenger)
+
+    assert seen.outcome is Outcome.FIRST, seen.detail
+    assert seen.snapshot is not None
+    platform, path = making.platform_of(messenger), path_of(messenger)
+    assert archive.bytes_of(seen.snapshot) == platform.read(f"{path}/versions/2").body
+    assert seen.snapshot.version == 2
+    draft = archive.value_from(platform.read(f"{path}/versions/draft").body)
+    assert draft["description"] == "Waiting for the new privacy notice"
+    assert archive.value_of(seen.snapshot).get("description") != draft["description"]
+
+
+def test_a_draft_that_somebody_writes_is_no_change_and_a_publication_is_one(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    making.look(messenger)
+    path = path_of(messenger)
+
+    practice.foreign_write(f"{path}/versions/draft", edits=[{"path": "/description", "value": "Half finished"}])
+    assert making.look(messenger).outcome is Outcome.UNCHANGED
+
+    practice.foreign_write(path, edits=[{"path": "/description", "value": "With the privacy notice"}])
+    seen = making.look(messenger)
+    assert seen.outcome is Outcome.CHANGED
+    assert seen.snapshot is not None
+    assert (seen.snapshot.version, archive.value_of(seen.snapshot)["description"]) == (3, "With the privacy notice")
+    assert messenger.snapshots.count() == 2
+
+
+def test_the_past_of_a_web_messenger_is_imported_by_its_texts_of_digits(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    making.look(messenger)
+
+    result = importing.import_history(messenger, making.platform_of(messenger))
+
+    assert (result.imported, result.already, result.refused, result.stopped) == (1, 1, [], "")
+    first = messenger.snapshots.get(version=1)
+    assert first.source == Snapshot.Source.HISTORY
+    assert archive.value_of(first)["version"] == "1"
+    assert first.digest != messenger.snapshots.get(version=2).digest
+
+
+def test_a_configuration_of_which_nothing_was_ever_published_says_so(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    stored = practice.platform.store.organizations["northwind"].objects["webconfig", messenger.object_id]
+    stored.revisions.clear()
+
+    seen = making.look(messenger)
+
+    assert seen.outcome is Outcome.UNREADABLE
+    assert seen.detail == (
+        f"The platform lists no version of {messenger.address} at {path_of(messenger)}/versions, so nothing of it is "
+        "in force. Publish it on the platform, then look again."
+    )
+    with pytest.raises(ObjectMissing):
+        live.read(messenger, making.platform_of(messenger))
+
+
+def test_a_version_that_the_list_names_and_the_platform_does_not_show_leaves_live_as_it_was(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    making.look(messenger)
+    practice.add_fault("html_200", path="/versions/2$", times=None)
+
+    assert making.look(messenger).outcome is Outcome.UNREADABLE
+
+    practice.clear_faults()
+    messenger.refresh_from_db()
+    assert messenger.live is not None
+    assert messenger.live.version == 2
+    assert making.look(messenger).outcome is Outcome.UNCHANGED
+
+
+def test_a_look_at_a_web_messenger_reads_the_list_and_one_version(
+    practice: PracticeServer, messenger: TrackedConfig
+) -> None:
+    before = len(asked(practice, "/webdeployments/"))
+
+    making.look(messenger)
+
+    path = path_of(messenger)
+    assert asked(practice, "/webdeployments/")[before:] == [f"{path}/versions", f"{path}/versions/2"]
