@@ -27,7 +27,7 @@ from tenants import live as live_object
 from tenants.documents import InvalidDocument
 from tenants.models import Snapshot
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
-from tenants.resource_types import Refusal, ResourceType, catalogue, classify, projection
+from tenants.resource_types import Refusal, ResourceType, catalogue, projection, understand
 
 log = structlog.get_logger(__name__)
 
@@ -183,9 +183,9 @@ class _Driver:
                 pause = wait
                 wait = min(wait * 1.6, self.pace.longest_wait)
                 if decision.overdue:
-                    transitions.mark_overdue(
-                        self.attempt, verdict=decision.verdict, why=explaining.explain_waiting(decision, read.problem)
-                    )
+                    refusal = facts.last_refusal(self.attempt)
+                    why = explaining.explain_waiting(decision, read.problem, refusal=refusal)
+                    transitions.mark_overdue(self.attempt, verdict=decision.verdict, why=why)
             if now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
                 leases.release_attempt(
                     self.attempt, lease=self.lease, look_again_at=now + self._until_next_look(pause, now)
@@ -290,12 +290,14 @@ class _Driver:
         if 200 <= answer.status < 300:
             return {**fields, **self._fields_of_success(answer)}
         said = error_body(answer)
-        refusal = classify(self.rtype, status=answer.status, code=said.code, message=said.message)
+        no = understand(self.rtype, status=answer.status, code=said.code, message=said.message, params=said.params)
         return {
             **fields,
             "code": said.code[:200],
             "message": said.message,
-            "outcome": _OUTCOME_OF_REFUSAL[refusal],
+            "outcome": _OUTCOME_OF_REFUSAL[no.refusal],
+            "refusal_kind": no.kind,
+            "refusal_name": no.name,
             "retry_after": answer.retry_after,
         }
 
@@ -329,7 +331,7 @@ class _Driver:
             self.attempt,
             verdict=decision.verdict,
             evidence=evidence,
-            explanation=explaining.explain(decision, self.rollback),
+            explanation=explaining.explain(decision, self.rollback, refusal=facts.last_refusal(self.attempt)),
             read_back=snapshot,
             actor=audit.CONSOLE,
         )

@@ -1,11 +1,15 @@
 """What a verdict, or the wait for one, means for the person who asked: whole sentences, no decision."""
 
 from rollbacks.models import Rollback
+from rollbacks.refusals import Told
 from rollbacks.verdicts import Close, Verdict, Wait
 
 
-def explain(decision: Close, rollback: Rollback) -> str:
-    """Say in whole sentences what a verdict means for the person who asked."""
+def explain(decision: Close, rollback: Rollback, *, refusal: Told | None = None) -> str:
+    """Say in whole sentences what a verdict means for the person who asked.
+
+    `refusal` is the platform's last no: where nothing landed because of it, what it means is all there is to say.
+    """
     target = rollback.target.version
     overwritten = decision.evidence.get("overwritten_by")
     after = f" It has since been overwritten by version {overwritten}." if overwritten else ""
@@ -33,19 +37,30 @@ def explain(decision: Close, rollback: Rollback) -> str:
             )
         case Verdict.CONFLICT:
             return (
-                "Somebody else changed the object first. Nothing of ours landed. "
+                f"Somebody else changed the object first. Nothing of ours landed.{_last_answer(refusal)} "
                 "Look at the new live state and plan again."
             )
         case Verdict.OVERWRITTEN:
             return f"The write landed{numbered} and was then changed by somebody else.{after}"
         case Verdict.NOT_APPLIED:
+            if refusal is not None:
+                return refusal.sentences
             because = decision.evidence.get("because", "the platform refused the write for good")
             return f"Nothing of ours landed: {because}."
         case _:
             because = decision.evidence.get("because", "what was seen does not tell")
-            return f"Nobody can say whether the write landed: {because}. Nothing more will be sent. Look at live."
+            return (
+                f"Nobody can say whether the write landed: {because}.{_last_answer(refusal)} "
+                "Nothing more will be sent. Look at live."
+            )
 
 
-def explain_waiting(decision: Wait, problem: str) -> str:
-    """Say that nothing is decided yet, and why."""
-    return f"{decision.why} {problem} The outcome is still open; the console keeps reading.".replace("  ", " ")
+def explain_waiting(decision: Wait, problem: str, *, refusal: Told | None = None) -> str:
+    """Say that nothing is decided yet, why, and what a person can do about the platform's last no."""
+    said = refusal.sentences if refusal is not None and refusal.tells_more else ""
+    still = "The outcome is still open; the console keeps reading."
+    return " ".join(part for part in (decision.why, problem, said, still) if part)
+
+
+def _last_answer(refusal: Told | None) -> str:
+    return f" The platform's last answer: {refusal.title}." if refusal is not None and refusal.tells_more else ""

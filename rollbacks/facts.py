@@ -1,9 +1,17 @@
 """What an entry says of a plan, a send and a snapshot, and who has approved: facts read from rows, nothing changed."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from rollbacks import audit
-from rollbacks.models import Approval, Rollback, Send
+from rollbacks.models import Approval, Attempt, Rollback, Send
+from rollbacks.refusals import Told
 from rollbacks.verdicts import SendOutcome
 from tenants.models import Snapshot
+from tenants.resource_types import Kind
+
+_SETTLED: Final = frozenset({SendOutcome.REFUSED, SendOutcome.UNAUTHORIZED})
+"""What proves that this copy changed nothing."""
 
 
 def approvals_given(rollback: Rollback) -> int:
@@ -28,6 +36,31 @@ def etag_text(etag: bytes | memoryview | None) -> str | None:
     return None if etag is None else bytes(etag).decode("latin-1")
 
 
+def refusal_of(send: Send | None) -> Told | None:
+    """Give a send's refusal; None where the answer was none, or there was no answer."""
+    if send is None or not send.refusal_kind:
+        return None
+    return Told(Kind(send.refusal_kind), send.refusal_name, send.outcome in _SETTLED)
+
+
+def refusal_in_entry(send: Mapping[str, Any]) -> Told | None:
+    """Give the same from what `send_facts` wrote; None for an entry from before kinds were told."""
+    told = send.get("refusal")
+    if not isinstance(told, dict) or told.get("kind") not in set(Kind):
+        return None
+    return Told(Kind(told["kind"]), str(told.get("name", "")), send.get("outcome") in _SETTLED)
+
+
+def last_refusal(attempt: Attempt) -> Told | None:
+    """Give what the platform said to the latest send of an attempt, if it was a no."""
+    return refusal_of(Send.objects.filter(attempt=attempt).order_by("number").last())
+
+
+def refusal_json(told: Told | None) -> dict[str, str] | None:
+    """Give CONTRACT.md's `refusal`."""
+    return None if told is None else told.to_json()
+
+
 def send_facts(send: Send) -> dict[str, object]:
     """Give what an entry says of one send."""
     return {
@@ -38,6 +71,7 @@ def send_facts(send: Send) -> dict[str, object]:
         "code": send.code,
         "message": send.message,
         "outcome": send.outcome or SendOutcome.UNDER_WAY,
+        "refusal": refusal_json(refusal_of(send)),
         "correlation_id": send.correlation_id,
         "answered_version": send.answered_version,
         "answered_etag": etag_text(send.answered_etag),

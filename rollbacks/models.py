@@ -186,6 +186,8 @@ class Send(models.Model):
         blank=True,
         help_text="How the answer was read: applied, refused, lost_race, locked, unknown …",
     )
+    refusal_kind = models.CharField(max_length=30, blank=True, help_text="What kind of no it was; empty for none.")
+    refusal_name = models.CharField(max_length=200, blank=True, help_text="The permission, property or person in it.")
     answered_version = models.BigIntegerField(null=True, blank=True)
     answered_digest = models.CharField(max_length=64, blank=True)
     answered_etag = models.BinaryField(null=True)

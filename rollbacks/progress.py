@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from rollbacks import facts
 from rollbacks.models import Attempt, AuditEntry, Rollback, Send
+from rollbacks.refusals import waiting_sentence
 from rollbacks.showing import bytes_in_words
 from rollbacks.states import RUNNING, State
 from rollbacks.verdicts import MAX_SENDS, SendOutcome
@@ -126,12 +128,14 @@ def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[
         status = str(send.status) if send.status is not None else ""
         took = "" if send.ended_at is None else f"{(send.ended_at - send.begun_at).total_seconds() * 1000:.0f} ms"
         words = outcome_words(send.outcome, closed=closed)
-        detail = " · ".join(part for part in (status, words, send.code, took) if part)
+        told = facts.refusal_of(send)
+        kind = told.title if told is not None and told.tells_more else send.code
+        detail = " · ".join(part for part in (status, words, kind, took) if part)
         lines.append(Line(standing, f"Sent as request {send.number} of at most {MAX_SENDS}", detail))
     last = sends[-1]
     if not closed and last.retry_at is not None and last.ended_at is not None and last.outcome != SendOutcome.APPLIED:
         wait = max(0.0, (last.retry_at - last.ended_at).total_seconds())
-        lines.append(Line(NOW, "Waiting before the same bytes are sent again", f"{wait:.1f} s"))
+        lines.append(Line(NOW, waiting_sentence(seconds=wait, sent=len(sends), at_most=MAX_SENDS)))
     return lines
 
 

@@ -100,6 +100,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "live": _describe_live(rollback.config.live),
         "plan_digest": rollback.plan_digest,
         "refusals": rollback.refusals,
+        "refusal": facts.refusal_json(facts.last_refusal(attempts[-1])) if attempts else None,
         "changes": changes,
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
         "requested_by": rollback.requester,
@@ -127,6 +128,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "live": _describe_live(None if live is None else live.snapshot),
         "plan_digest": survey.plan_digest or None,
         "refusals": [check.to_json() for check in survey.refusals],
+        "refusal": None,
         "changes": [] if survey.difference is None else survey.difference.to_json(),
         "attempts": [],
         "requested_by": requester,
@@ -150,7 +152,12 @@ def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def _describe_send(send: Send) -> dict[str, Any]:
-    return {"status": send.status, "code": send.code or None, "correlation_id": send.correlation_id or None}
+    return {
+        "status": send.status,
+        "code": send.code or None,
+        "correlation_id": send.correlation_id or None,
+        "refusal": facts.refusal_json(facts.refusal_of(send)),
+    }
 
 
 class RollbackCommand(TerminalCommand):
@@ -197,6 +204,9 @@ class RollbackCommand(TerminalCommand):
                 self.tell(
                     f"  send {send.number}   {send.status or 'no answer'} {send.code} {send.correlation_id}".rstrip()
                 )
+                told = facts.refusal_of(send)
+                if told is not None:
+                    self.tell(f"           {told.title}")
         if rollback.explanation:
             self.tell(f"  {rollback.explanation}")
         for sentence in _next_steps(rollback):

@@ -427,6 +427,7 @@ def close_attempt(
                 "evidence": dict(evidence),
                 "if_match": facts.etag_text(attempt.if_match),
                 "sends": [facts.send_facts(send) for send in attempt.sends.all()],
+                "refusal": facts.refusal_json(facts.last_refusal(attempt)),
                 "after": facts.snapshot_facts(read_back),
                 "race_window_ms": attempt.race_window_ms,
                 "requested_by": rollback.requester,

@@ -119,6 +119,8 @@ Of these, which end the request, the first that matches wins:
     drop_before_commit, drop_after_commit (PUT)     connection reset, `seconds` later if given
     half_body (any)                                 worked on; the answer breaks off in the middle
     locked_409, conflict_412 (PUT)                  nothing written
+    refused (PUT)                                   nothing written; `refusal` says how: {status, code?, message?,
+                                                    params?}
     false_409, false_412 (PUT)                      written all the same
     unavailable_503 (any)                           `when` before (default) or after the commit
     gateway_504 (any)                               worked on all the same

@@ -36,6 +36,7 @@ ENDS = {
     "conflict_412": ("PUT", "before"),
     "false_409": ("PUT", "after"),
     "false_412": ("PUT", "after"),
+    "refused": ("PUT", "before"),
     "unavailable_503": (None, "before"),
     "gateway_504": (None, "after"),
     "timeout": (None, "after"),
@@ -61,6 +62,7 @@ class Rule:
     seconds: float | None
     when: str
     organization: str | None
+    refusal: dict[str, Any]  # of the kind `refused`: status, code, message, params
     until: float  # monotonic
     retry_after: bool
     by: str
@@ -112,6 +114,7 @@ class Faults:
         """Add a rule as the control describes it. Raises `RuleWrong`."""
         known = {"kind", "method", "path", "times", "after", "seconds", "when", "organization", "lasts"}
         known |= {"retry_after", "by", "content"}
+        known |= {"refusal"}
         for key in told:
             if key not in known:
                 raise RuleWrong(f"{key} is unknown; a rule has {', '.join(sorted(known))}.")
@@ -138,6 +141,7 @@ class Faults:
                 seconds=seconds,
                 when=wanted,
                 organization=told.get("organization"),
+                refusal=_refusal(told),
                 until=math.inf if lasts is None else time.monotonic() + lasts,
                 retry_after=bool(told.get("retry_after", True)),
                 by=str(told.get("by") or "Tom Becker"),
@@ -183,8 +187,22 @@ class Faults:
         return sorted(drawn, key=lambda rule: rule.kind in ENDS)
 
 
+def _refusal(told: dict[str, Any]) -> dict[str, Any]:
+    wanted: Any = told.get("refusal", {})
+    known = {"status": int, "code": str, "message": str, "params": dict}
+    if not isinstance(wanted, dict) or any(not isinstance(wanted.get(key, of()), of) for key, of in known.items()):
+        raise RuleWrong(f"refusal is {wanted!r}; it must have a status, and may have code, message and params.")
+    if told.get("kind") == "refused" and not 400 <= wanted.get("status", 0) < 600:
+        raise RuleWrong(f"refusal is {wanted!r}; its status must be from 400 to 599.")
+    return wanted
+
+
 def _failure(rule: Rule, request: Request) -> Answer:
     match rule.kind:
+        case "refused":
+            says = rule.refusal
+            said = Refusal(says["status"], says.get("code", ""), says.get("message", ""), params=says.get("params"))
+            return said.answer(request.correlation_id)
         case "drop_before_commit" | "drop_after_commit":
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, cut="reset")
         case "html_200":

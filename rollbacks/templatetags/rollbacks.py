@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from django import template
 
-from rollbacks import progress, showing
+from rollbacks import facts, progress, showing
 from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.refusals import Told
 from rollbacks.states import PENDING, RUNNING
 from tenants.models import TrackedConfig
 
@@ -66,6 +67,12 @@ def of_snapshot(ours: dict[int, Rollback], snapshot_id: int) -> Rollback | None:
 def action_words(action: str) -> str:
     """Say an entry's action as people do; an unknown one as it is."""
     return showing.action_words(action)
+
+
+@register.filter
+def refusal_of(send: Send | Mapping[str, Any]) -> Told | None:
+    """Give what the platform's no to one send means; None where it said none. An entry in the trail may keep it too."""
+    return facts.refusal_of(send) if isinstance(send, Send) else facts.refusal_in_entry(send)
 
 
 @register.filter

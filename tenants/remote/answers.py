@@ -3,12 +3,15 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 _LONGEST_TEXT: Final = 2000
+_LONGEST_PARAM: Final = 300
+_MOST_PARAMS: Final = 30
 # PostgreSQL holds no NUL, and control characters have no place on a page or in a log line.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -49,6 +52,8 @@ class ErrorBody:
 
     code: str
     message: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """`messageParams`, and what `entityName`, `entityId` and the first of `details` name besides."""
 
 
 def error_body(answer: Answer) -> ErrorBody:
@@ -62,7 +67,20 @@ def error_body(answer: Answer) -> ErrorBody:
         return ErrorBody("", "")
     code = _first_text(shown, "code", "error", "scimType")
     message = _first_text(shown, "message", "description", "error_description", "detail")
-    return ErrorBody(code[:200], message)
+    return ErrorBody(code[:200], message, _params(shown))
+
+
+def _params(shown: dict[str, Any]) -> dict[str, str]:
+    """Give the short texts by which an error's body names things; a nested value names nothing."""
+    details = shown.get("details")
+    first = details[0] if isinstance(details, list) and details else None
+    named = {
+        **(first if isinstance(first, dict) else {}),
+        **{key: shown[key] for key in ("entityName", "entityId") if key in shown},
+        **(params if isinstance(params := shown.get("messageParams"), dict) else {}),
+    }
+    texts = {str(key)[:80]: value for key, value in named.items() if isinstance(value, str | int) and value != ""}
+    return {key: clean_text(str(value))[:_LONGEST_PARAM] for key, value in list(texts.items())[:_MOST_PARAMS]}
 
 
 def parsed(body: bytes) -> Any:

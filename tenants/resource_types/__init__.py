@@ -2,16 +2,19 @@
 
 from tenants.resource_types.catalogue import InvalidCatalogue, UnknownType, all_types, get
 from tenants.resource_types.definition import Guard, Paging, ResourceType, VersionRule
+from tenants.resource_types.kinds import Kind
 from tenants.resource_types.projection import Author, author_of, content_digest, project, version_of, written_at
-from tenants.resource_types.refusals import Refusal, classify
+from tenants.resource_types.refusals import Refusal, Understood, classify, understand
 
 __all__ = [
     "Author",
     "Guard",
     "InvalidCatalogue",
+    "Kind",
     "Paging",
     "Refusal",
     "ResourceType",
+    "Understood",
     "UnknownType",
     "VersionRule",
     "all_types",
@@ -20,6 +23,7 @@ __all__ = [
     "content_digest",
     "get",
     "project",
+    "understand",
     "version_of",
     "written_at",
 ]

@@ -31,6 +31,7 @@ IMPATIENT = driving.Pace(patience=0.3, first_wait=0.02, longest_wait=0.1, horizo
 Json: TypeAlias = dict[str, Any]
 
 TEXT_OR_NOT = (str, type(None))
+REFUSAL_OR_NOT = (dict, type(None))
 STATE = {"version": int, "etag": TEXT_OR_NOT, "digest": str}
 DOCUMENT: Json = {
     "id": str,
@@ -47,11 +48,19 @@ DOCUMENT: Json = {
     "attempts": [
         {
             "if_match": TEXT_OR_NOT,
-            "sends": [{"status": (int, type(None)), "code": TEXT_OR_NOT, "correlation_id": TEXT_OR_NOT}],
+            "sends": [
+                {
+                    "status": (int, type(None)),
+                    "code": TEXT_OR_NOT,
+                    "correlation_id": TEXT_OR_NOT,
+                    "refusal": REFUSAL_OR_NOT,
+                }
+            ],
             "verdict": TEXT_OR_NOT,
             "evidence": dict,
         }
     ],
+    "refusal": REFUSAL_OR_NOT,
     "requested_by": str,
     "approved_by": [str],
 }
@@ -324,7 +333,7 @@ def test_an_outcome_that_stays_open_has_exit_code_5_and_recover_ends_it(
     (driven,) = ended.document["driven"]
     check_shape(driven, DOCUMENT)
     assert (driven["state"], driven["verdict"], ended.document["open"]) == ("applied", "verified", 0)
-    assert driven["attempts"][0]["sends"] == [{"status": None, "code": None, "correlation_id": None}]
+    assert driven["attempts"][0]["sends"] == [{"status": None, "code": None, "correlation_id": None, "refusal": None}]
     assert len(alone.writes()) == 1
 
 
@@ -440,6 +449,8 @@ def test_apply_that_the_platform_refuses_for_good_is_exit_code_6(desk: Desk) -> 
     assert (ran.document["state"], ran.document["verdict"]) == ("refused", "not_applied")
     (send,) = ran.document["attempts"][0]["sends"]
     assert (send["status"], send["code"]) == (403, "missing.any.permissions")
+    assert send["refusal"] == ran.document["refusal"]
+    assert ran.document["refusal"] == {"kind": "missing_permission", "name": "agentassist:config:write"}
     assert send["correlation_id"]
     assert desk.writes() == []
 

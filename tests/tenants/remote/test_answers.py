@@ -39,6 +39,24 @@ def test_an_error_body_is_read_in_every_shape_and_never_fails(body: bytes, code:
     assert error_body(answer(body)) == ErrorBody(code, message)
 
 
+def test_an_error_body_names_things_by_its_parameters_its_entity_and_its_first_detail() -> None:
+    body = (
+        b'{"code": "invalid.property", "message": "no", "entityName": "Main menu", "messageParams": {"value": "colour",'
+        b' "nested": {"a": 1}, "count": 3, "empty": ""}, "details": [{"fieldName": "colour", "entityName": "IVR"}, 4]}'
+    )
+
+    params = error_body(answer(body)).params
+
+    assert params == {"value": "colour", "count": "3", "fieldName": "colour", "entityName": "Main menu"}
+
+
+@pytest.mark.parametrize("details", [b"{}", b"null", b"[]", b"[[]]", b'"x"'])
+def test_details_and_parameters_of_another_shape_name_nothing(details: bytes) -> None:
+    assert (
+        error_body(answer(b'{"message": "no", "messageParams": %b, "details": %b}' % (details, details))).params == {}
+    )
+
+
 def test_an_endless_message_is_cut() -> None:
     said = error_body(answer(b'{"code": "' + b"c" * 5000 + b'", "message": "' + b"m" * 1_000_000 + b'"}'))
 
