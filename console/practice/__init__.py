@@ -64,9 +64,30 @@ GET, PUT /api/v2/responsemanagement/libraries, …/responses[/{id}]
 GET /api/v2/webdeployments/configurations, …/{id}/versions[/{version}]
     cursors (after, pageSize, nextUri). P webDeployments:configuration:view / webDeployments:configuration:edit
 GET, PUT …/{id}/versions/draft · POST …/{id}/versions/draft/publish
-    no version; Pending for the propagation delay after a PUT, 409 …configuration.not.active until then
+    no version; Pending for the propagation delay (a switch) after a PUT, 409 …configuration.not.active until then
 GET, PUT /api/v2/webdeployments/deployments[/{id}]
     no version; configuration {id, version} must be published. P webDeployments:deployment:view / …:edit
+GET, PATCH /api/v2/businessrules/decisiontables[/{id}] · GET …/{id}/versions[/{v}[/rows]]
+    no version; name, description, columns. published and latest {id, version, selfUri}, latestVersionStatus; a
+    version's status is Draft, Published or Superseded. Cursors; ?status= on versions, newest first
+POST …/{id}/versions/{v}/rollback
+    {"rollbackReason"?}: a Superseded version is Published again and none is made; 409 general.conflict otherwise.
+    POST …/versions makes a Draft, PUT …/versions/{v}/publish publishes it. P businessrules:decisionTable:view /
+    businessrules:decisionTable:edit and businessrules:businessRulesSchema:view and routing:queue:view
+GET, PATCH /api/v2/knowledge/knowledgebases[/{kb}] · GET, PATCH …/{kb}/documents[/{id}]
+    a GET shows what is published (lastPublishedVersionNumber, documentVersion {id}), ?state=Draft the draft that a
+    PATCH changes; category, labels and variations only where ?expand= names them (a list with commas)
+GET, POST …/documents/{id}/versions[/{uuid}]
+    {id, versionNumber, datePublished, document, restoreFromVersionId?}, newest first; document is expanded likewise.
+    POST {"restoreFromVersionId"} makes version n + 1 with that content, {} publishes the draft;
+    400 knowledge.document.version.not.found. P knowledge:document:view / knowledge:document:edit (bases:
+    knowledge:knowledgebase:…)
+GET, PATCH /api/v2/integrations/actions[/{id}]
+    echo; config only with ?includeConfig=true; contract and secure through the draft only
+POST, GET, PATCH, DELETE …/actions/{id}/draft · POST …/draft/publish
+    404 without a draft, POST 409 with one; a PATCH echoes the draft's version, publishing {"version"} too: 400
+    "Supplied version 2 does not match latest draft version 3". It makes the action's version go on by one and
+    removes the draft. P integrations:action:view or bridge:actions:view / integrations:action:edit
 POST /api/v2/analytics/agentassist/conversations/query
     {"interval": "from/to", "filter": {"type": "and", "predicates": [{"dimension": "configurationId" |
     "configurationVersionId", "value": …}]}} -> {"results": [{"group": {"configurationId",
@@ -86,11 +107,13 @@ Controls (JSON in, JSON out; on loopback only)
 POST /practice/faults           a rule: kind, method, path (regular expression, searched in the path), times
                                 (default 1, null without end), after (let n pass first), seconds, when (before |
                                 after the commit), lasts (seconds until the rule ends), organization (slug),
-                                retry_after, by, content
+                                retry_after, by, content, step
 GET, DELETE /practice/faults    the rules that stand; remove all
 POST /practice/foreign-write    object (path), organization?, by?, and one of: edits [{"path": JSON Pointer,
                                 "value"} or {"path", "remove": true}], body (whole object), content "other" |
-                                "same" (default other: one small edit)
+                                "same" (default other: one small edit), or step {"method" (default POST), "path",
+                                "body"}: somebody else makes that request under the platform's rules, with every
+                                permission
 POST /practice/delete           object (path), organization?: it vanishes (404)
 POST /practice/permissions      organization, remove [..], add [..], reset true
 POST /practice/tokens/revoke    organization?, expire?: 401 bad.credentials, or credentials.expired
@@ -98,30 +121,30 @@ POST /practice/switches         organization, and any of: unknown_keys "refuse" 
                                 412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
                                 session_etag, gzip, requests_per_minute, token_seconds, propagation_seconds
 GET /practice/writes            every accepted write: sequence, at, organization, family, object, version, by,
-                                client (null: no OAuth client), remote, if_match, etag, sha256 (of the body that
+                                client (null: no OAuth client), remote, method, if_match, etag, sha256 (of the body that
                                 came), correlation_id, path; ?object=ID&organization=SLUG
 GET /practice/requests          recent requests: at, method, path, query, status (null: connection broken),
                                 correlation_id, organization, if_match, if_none_match, body_sha256, fault
 GET /practice/organizations     slug, id, name, client_id, permissions, switches, objects
 GET /                           a page with forms for a newcomer
 
-Fault kinds (and their method, unless the rule names one)
----------------------------------------------------------
+Fault kinds (and their method, unless the rule names one; "write" is PUT, PATCH and POST, but for tokens and queries)
+---------------------------------------------------------------------------------------------------------------------
 These change the way, and can come together on one request:
     slow (any)              `seconds` before it is worked on
     stale_reads (GET)       with `seconds`: the state of that many seconds ago, without end;
                             without: the version before, for `times` reads
-    foreign_write (PUT)     somebody (`by`) writes just before: content "other", "request" (equal to what the
-                            request would leave) or "same" (live again)
+    foreign_write (write)   somebody (`by`) writes just before: content "other", "request" (equal to what the
+                            request would leave) or "same" (live again), or makes the request `step`
     weak_etag (any)         the answer's ETag is W/"…"
     etag_changes_under_constant_version (GET)
 Of these, which end the request, the first that matches wins:
-    drop_before_commit, drop_after_commit (PUT)     connection reset, `seconds` later if given
+    drop_before_commit, drop_after_commit (write)   connection reset, `seconds` later if given
     half_body (any)                                 worked on; the answer breaks off in the middle
-    locked_409, conflict_412 (PUT)                  nothing written
-    refused (PUT)                                   nothing written; `refusal` says how: {status, code?, message?,
+    locked_409, conflict_412 (write)                nothing written
+    refused (write)                                 nothing written; `refusal` says how: {status, code?, message?,
                                                     params?}
-    false_409, false_412 (PUT)                      written all the same
+    false_409, false_412 (write)                    written all the same
     unavailable_503 (any)                           `when` before (default) or after the commit
     gateway_504 (any)                               worked on all the same
     timeout (any)                                   the answer is held for `seconds` (default 30); with `when`

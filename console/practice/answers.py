@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-from console.practice.raw_json import dump
+from console.practice.raw_json import dump, join_members
 
 if TYPE_CHECKING:
-    from console.practice.state import Client, Organization
+    from console.practice.state import Client, Organization, Person
 
 JSON = "application/json; charset=utf-8"
 LARGEST_PAGE = 100
@@ -31,6 +31,7 @@ class Request:
     client: "Client | None" = None
     organization: "Organization | None" = None
     stale_for: float | None = None  # a fault: answer as of that many seconds ago; infinity: the version before
+    person: "Person | None" = None  # somebody elsewhere, who has every permission
     weak_etag: bool = False  # a fault: the answer's ETag is weak
 
     def header(self, name: str) -> str | None:
@@ -167,3 +168,12 @@ def cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], 
     if start:
         members["previousUri"] = uri(max(0, start - size))
     return items[start : start + size], members
+
+
+def cursor_listing(request: Request, shown: Sequence[Mapping[str, bytes]]) -> Answer:
+    """Return a page behind a cursor whose entities are given as members of JSON bytes."""
+    chosen, members = cursor_page(request, shown)
+    entities = b"[" + b",".join(join_members(one) for one in chosen) + b"]"
+    return Answer(
+        HTTPStatus.OK, join_members({"entities": entities, **{key: dump(one) for key, one in members.items()}})
+    )

@@ -34,6 +34,7 @@ class AssistConfigs(Resource):
 
     family = "assist"
     label = "AgentAssistConfig"
+    service = "AgentAssist"
     mounts = (
         Mount("/api/v2/agentassist/configs", READ, WRITE),
         Mount("/api/v2/analytics/agentassist/configs", READ, ANALYTICS_WRITE),

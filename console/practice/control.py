@@ -4,12 +4,13 @@ A body is JSON, or the fields of one of the front page's forms; a form is answer
 that page.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import ipaddress
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +21,7 @@ from console.practice.answers import Answer, Refusal, Request, not_found, ok
 from console.practice.faults import FOREIGN_CONTENTS, Faults, RuleWrong
 from console.practice.permissions import EVERYTHING
 from console.practice.raw_json import MalformedJson, dump, split_members
-from console.practice.resource import Resource, method_not_allowed
+from console.practice.resource import Resource, method_not_allowed, resource_at
 from console.practice.state import Organization, Revision, StoredObject
 from console.practice.store import Store
 
@@ -135,36 +136,40 @@ class Control:
             raise _wrong(str(error)) from error
 
     def foreign_write(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Let somebody else write an object now; return the logged write."""
+        """Let somebody else write an object, or make the request `step`, now; return the logged write."""
+        if "step" in told:
+            return self._step_elsewhere(told)
         with self._store.lock:
             resource, organization, stored = self._object(told)
             members = dict(stored.live.members)
             if "body" in told:
                 body = told["body"]
                 raw = body.encode() if isinstance(body, str) else dump(body)
-                members = _writable(resource, raw)
+                members = _writable(resource, raw, members)
             elif "edits" in told:
                 members = _edit(resource, members, told["edits"])
             elif told.get("content", "other") == "other":
-                members = _other(members, stored)
+                members = _other(resource, members, stored)
             elif told["content"] != "same":
                 raise _wrong(f"content is {told['content']!r}; here it must be other or same.")
             return self._write_as(resource, organization, stored, members, by=str(told.get("by") or "Tom Becker"))
 
-    def write_before(self, request: Request, *, by: str, content: str) -> None:
-        """Let somebody else write the object of a request just before the request is worked on."""
+    def write_before(self, request: Request, *, by: str, content: str, step: Mapping[str, Any] | None = None) -> None:
+        """Let somebody else write the object of a request, or make the request `step`, just before it is worked on."""
         if request.organization is None:
+            return
+        if step is not None:
+            with contextlib.suppress(Refusal):  # the platform refuses it: then nobody was before us
+                self._step_elsewhere({"organization": request.organization.slug, "by": by, "step": step})
             return
         with self._store.lock:
             try:
-                resource, organization, stored = self._object(
-                    {"object": request.path, "organization": request.organization.slug}
-                )
+                resource, organization, stored = self._nearest(request.path, request.organization.slug)
                 members = dict(stored.live.members)
                 if content == FOREIGN_CONTENTS[0]:
-                    members = _other(members, stored)
+                    members = _other(resource, members, stored)
                 elif content == FOREIGN_CONTENTS[1]:
-                    members = _writable(resource, request.body)
+                    members = _writable(resource, request.body, members)
             except Refusal:
                 return  # nothing there to write, or no body to write ahead of
             self._write_as(resource, organization, stored, members, by=by)
@@ -233,14 +238,50 @@ class Control:
             [self._organization(told)] if told.get("organization") else list(self._store.organizations.values())
         )
         for resource in self._resources:
-            for mount in resource.mounts:
-                if path.startswith(mount.path + "/") and path.endswith(resource.tail):
-                    object_id = path.removeprefix(mount.path + "/").removesuffix(resource.tail)
-                    for organization in organizations:
-                        stored = organization.objects.get((resource.family, object_id))
-                        if stored is not None and not stored.deleted:
-                            return resource, organization, stored
+            object_id = resource.object_id(path)
+            for organization in organizations if object_id else ():
+                stored = organization.objects.get((resource.family, str(object_id)))
+                if stored is not None and resource.there(stored):
+                    return resource, organization, stored
         raise not_found(path)
+
+    def _nearest(self, path: str, slug: str) -> tuple[Resource, Organization, StoredObject]:
+        """Return the object at a path, or the one that it is a step of: `…/draft/publish` is one of the draft."""
+        while True:
+            try:
+                return self._object({"object": path, "organization": slug})
+            except Refusal:
+                path = path.rpartition("/")[0]
+                if not path:
+                    raise
+
+    def _step_elsewhere(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Make a request of somebody else's, under the platform's own rules; return the logged write."""
+        step = told["step"]
+        if not isinstance(step, dict) or not step.keys() <= {"method", "path", "body"} or "path" not in step:
+            raise _wrong('step must be {"method", "path", "body"}.')
+        organization = self._organization({"organization": "northwind", **told})
+        body = step.get("body")
+        with self._store.lock:
+            made = len(self._store.writes)
+            request = Request(
+                method=str(step.get("method", "POST")).upper(),
+                path=str(step["path"]),
+                query={},
+                headers={"Content-Type": "application/json"},
+                body=b"" if body is None else body.encode() if isinstance(body, str) else dump(body),
+                remote=_ELSEWHERE,
+                correlation_id=f"elsewhere-{made + 1}",
+                organization=organization,
+                person=self._store.person(organization, str(told.get("by") or "Tom Becker")),
+            )
+            found = resource_at(self._resources, request.path)
+            if found is None:
+                raise not_found(request.path)
+            found[0].answer(request, organization, found[1])
+            if len(self._store.writes) == made:
+                raise _wrong(f"{request.method} {request.path} writes nothing.")
+            return self._store.writes[-1]
 
     def _write_as(
         self,
@@ -262,6 +303,7 @@ class Control:
             organization,
             stored,
             revision,
+            method="",
             if_match=None,
             sha256=hashlib.sha256(b"".join(members.values())).hexdigest(),
             correlation_id=f"elsewhere-{len(self._store.writes) + 1}",
@@ -332,19 +374,22 @@ def _check_switch(key: str, value: Any, current: Any) -> None:
         raise _wrong(f"{key} cannot be {value!r}.")
 
 
-def _writable(resource: Resource, raw: bytes) -> dict[str, bytes]:
+def _writable(resource: Resource, raw: bytes, live: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what a body would leave, as a PUT or PATCH of the family does."""
     try:
-        return resource.contents(split_members(raw))
+        sent = split_members(raw)
+        before = live if resource.update == "PATCH" else {key: live[key] for key in resource.hidden}
+        return resource.contents({**before, **{key: one for key, one in sent.items() if key not in resource.hidden}})
     except MalformedJson as error:
         raise _wrong(f"the object's body cannot be read: {error}.") from error
 
 
-def _other(members: dict[str, bytes], stored: StoredObject) -> dict[str, bytes]:
+def _other(resource: Resource, members: dict[str, bytes], stored: StoredObject) -> dict[str, bytes]:
     """Return the members with one small believable edit."""
     note = f"Edited elsewhere after version {stored.live.version}."
     key = next((one for one in ("content", "data") if one in members), None)
     if key is None:
-        return members | {"name": dump(f"{json.loads(members['name'])} (edited)")}
+        return resource.edited(members, note)
     try:
         inner = json.loads(members[key])
     except (ValueError, RecursionError):

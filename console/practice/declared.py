@@ -48,8 +48,8 @@ class Declared(Resource):
     Members that are null are left out of an answer, as the platform does.
     """
 
-    service: ClassVar[str]  # as the audits call it
     stamps: ClassVar[tuple[str, ...]] = ()
+    readable: ClassVar[tuple[str, ...]] = ()  # hidden members that an answer shows
     mismatch: ClassVar[Mismatch | None] = None  # None: no version, the last write wins
 
     def __init_subclass__(cls) -> None:
@@ -63,9 +63,10 @@ class Declared(Resource):
 
     def served(self, stored: StoredObject, revision: Revision, path: str) -> dict[str, bytes]:
         """Return the object: who it is, its version, its writable members, its stamps."""
-        shown = {key: value for key, value in revision.members.items() if key != "name" and value != b"null"}
+        inner = {"name", *self.hidden} - {*self.readable}
+        shown = {key: value for key, value in revision.members.items() if key not in inner and value != b"null"}
         version = {} if self.mismatch is None else {"version": dump(revision.version)}
-        head = {"id": dump(stored.id), "name": revision.members["name"]}
+        head = {"id": dump(stored.id), **{key: revision.members[key] for key in ("name",) if key in revision.members}}
         return {**head, **version, **shown, **self.stamped(stored, revision), "selfUri": dump(path)}
 
     def stamped(self, stored: StoredObject, revision: Revision) -> dict[str, bytes]:

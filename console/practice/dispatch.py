@@ -11,21 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from console.practice.access import Access, subject, token_identity
 from console.practice.answers import Answer, Refusal, Request, not_found
-from console.practice.assist import AssistConfigs
 from console.practice.control import Control
+from console.practice.families import FAMILIES
 from console.practice.faults import Faults, after_answer, before_answer
 from console.practice.history import read_histories
 from console.practice.observing import query_audits, query_conversations
 from console.practice.organizations import found_archive, found_organizations
-from console.practice.outbound import Campaigns
 from console.practice.page import front_page, style_sheet
-from console.practice.published import PUBLISHED
-from console.practice.resource import Mount, Resource, method_not_allowed
-from console.practice.routing import Queues
-from console.practice.scripting import ScriptingSessions
+from console.practice.resource import Resource, method_not_allowed, resource_at
 from console.practice.state import Organization, timestamp
 from console.practice.store import Store
-from console.practice.web import Deployments, Drafts, WebConfigurations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,16 +42,7 @@ class Platform:
         self.faults = Faults()
         self.stopping = threading.Event()
         self.requests: deque[dict[str, Any]] = deque(maxlen=2000)
-        self.resources: list[Resource] = [
-            AssistConfigs(self.store),
-            ScriptingSessions(self.store),
-            Campaigns(self.store),
-            Queues(self.store),
-            *(family(self.store) for family in PUBLISHED),
-            WebConfigurations(self.store),
-            Drafts(self.store),
-            Deployments(self.store),
-        ]
+        self.resources: list[Resource] = [family(self.store) for family in FAMILIES]
         self.control = Control(self.store, self.access, self.faults, self.resources, self.requests)
 
     def handle(self, request: Request) -> Answer:
@@ -129,18 +115,11 @@ class Platform:
                 raise method_not_allowed(request, "POST")
             return self.access.grant(request)
         organization = self.access.identify(request)
-        found = self._resource(request.path)
+        found = resource_at(self.resources, request.path)
         if found is not None:
             resource, mount = found
             return resource.answer(request, organization, mount)
         return self._single(request, organization)
-
-    def _resource(self, path: str) -> tuple[Resource, Mount] | None:
-        for resource in self.resources:
-            for mount in resource.mounts:
-                if path == mount.path or path.startswith(mount.path + "/"):
-                    return resource, mount
-        return None
 
     def _single(self, request: Request, organization: Organization) -> Answer:
         singles: dict[str, tuple[str, Callable[[], Answer]]] = {

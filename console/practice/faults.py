@@ -20,23 +20,24 @@ from console.practice.answers import LOCKED, Answer, Refusal, Request
 if TYPE_CHECKING:
     from console.practice.control import Control
 
+WRITE = "WRITE"  # any request that can change an object
 # kind: (method unless the rule names one, "before" or "after" unless the rule says when)
 WAYS = {
     "slow": (None, "before"),
     "stale_reads": ("GET", "before"),
-    "foreign_write": ("PUT", "before"),
+    "foreign_write": (WRITE, "before"),
     "weak_etag": (None, "before"),
     "etag_changes_under_constant_version": ("GET", "before"),
 }
 ENDS = {
-    "drop_before_commit": ("PUT", "before"),
-    "drop_after_commit": ("PUT", "after"),
+    "drop_before_commit": (WRITE, "before"),
+    "drop_after_commit": (WRITE, "after"),
     "half_body": (None, "after"),
-    "locked_409": ("PUT", "before"),
-    "conflict_412": ("PUT", "before"),
-    "false_409": ("PUT", "after"),
-    "false_412": ("PUT", "after"),
-    "refused": ("PUT", "before"),
+    "locked_409": (WRITE, "before"),
+    "conflict_412": (WRITE, "before"),
+    "false_409": (WRITE, "after"),
+    "false_412": (WRITE, "after"),
+    "refused": (WRITE, "before"),
     "unavailable_503": (None, "before"),
     "gateway_504": (None, "after"),
     "timeout": (None, "after"),
@@ -67,6 +68,7 @@ class Rule:
     retry_after: bool
     by: str
     content: str
+    step: dict[str, Any] | None = None  # what somebody else does, in place of a write to the request's object
     hits: int = 0
     pattern: re.Pattern[str] = field(init=False, repr=False)
 
@@ -82,10 +84,15 @@ class Rule:
         """Tell whether the rule speaks of this request."""
         slug = request.organization.slug if request.organization else None
         return (
-            self.method in (None, request.method)
+            (self.method in (None, request.method) or (self.method == WRITE and _writes(request)))
             and self.organization in (None, slug)
             and self.pattern.search(request.path) is not None
         )
+
+
+def _writes(request: Request) -> bool:
+    asks = request.path.startswith("/oauth/") or request.path.endswith(("/query", "/query/realtime"))
+    return request.method in {"PUT", "PATCH"} or (request.method == "POST" and not asks)
 
 
 class RuleWrong(ValueError):
@@ -113,8 +120,7 @@ class Faults:
     def add(self, told: dict[str, Any]) -> Rule:
         """Add a rule as the control describes it. Raises `RuleWrong`."""
         known = {"kind", "method", "path", "times", "after", "seconds", "when", "organization", "lasts"}
-        known |= {"retry_after", "by", "content"}
-        known |= {"refusal"}
+        known |= {"retry_after", "by", "content", "step", "refusal"}
         for key in told:
             if key not in known:
                 raise RuleWrong(f"{key} is unknown; a rule has {', '.join(sorted(known))}.")
@@ -146,6 +152,7 @@ class Faults:
                 retry_after=bool(told.get("retry_after", True)),
                 by=str(told.get("by") or "Tom Becker"),
                 content=told.get("content", "other"),
+                step=told.get("step"),
             )
         except re.error as error:
             raise RuleWrong(f"path is {told.get('path')!r}, which is no regular expression ({error}).") from error
@@ -245,7 +252,7 @@ def before_answer(rule: Rule, request: Request, control: "Control", stopping: th
         case "weak_etag":
             request.weak_etag = True
         case "foreign_write":
-            control.write_before(request, by=rule.by, content=rule.content)
+            control.write_before(request, by=rule.by, content=rule.content, step=rule.step)
         case "etag_changes_under_constant_version":
             control.change_etag(request)
         case "timeout" if rule.when == "before":

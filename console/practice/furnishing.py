@@ -36,7 +36,7 @@ class Furnisher:
         self._people = people
         self._estate = estate
         self._now = now
-        self._home = {"id": known_id(slug, "division", estate.division), "name": estate.division}
+        self._home = home_of(slug, estate)
 
     def objects(self) -> Iterator[StoredObject]:
         """Give every object."""
@@ -61,7 +61,7 @@ class Furnisher:
         author = self._people[by % len(self._people)]
         salt = f"{self._slug}/{kind.family}/{name}"
         start = 40 + sum(salt.encode()) % 260
-        members = dict(kind.writable) | {"name": dump(name)}
+        members = dict(kind.writable) | dict(kind.hidden) | {"name": dump(name)}
         revisions = []
         for version, state in enumerate(states, start=1):
             members = members | {key: dump(value) for key, value in state.items()}
@@ -227,6 +227,11 @@ class Furnisher:
             {"configuration": {"id": object_id, "version": "1"}, "allowedDomains": [f"www.{self._estate.mail}"]},
             {"configuration": {"id": object_id, "version": "2"}},
         )
+
+
+def home_of(slug: str, estate: Estate) -> dict[str, str]:
+    """Return the division that the organization's objects are in."""
+    return {"id": known_id(slug, "division", estate.division), "name": estate.division}
 
 
 def _text(content: str) -> list[dict[str, str]]:

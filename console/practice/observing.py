@@ -9,32 +9,17 @@ from http import HTTPStatus
 from typing import Any
 
 from console.practice.answers import Answer, Refusal, Request, ok, page
-from console.practice.declared import Declared
+from console.practice.families import FAMILIES
 from console.practice.permissions import EVERYTHING
-from console.practice.published import PUBLISHED
 from console.practice.raw_json import load
 from console.practice.resource import require
 from console.practice.state import Organization, Revision, StoredObject, timestamp
-from console.practice.web import Deployments, Drafts, WebConfigurations
 
 ANALYTICS = "analytics:conversationAggregate:view"
 AUDITS = "audits:audit:view"
 assert {ANALYTICS, AUDITS} <= EVERYTHING  # noqa: S101 - a typing mistake here would take a permission away in silence
-_DECLARED: tuple[type[Declared], ...] = (*PUBLISHED, WebConfigurations, Drafts, Deployments)
-_SERVICES = {
-    "assist": "AgentAssist",
-    "session": "AgentScripting",
-    "campaign": "Outbound",
-    "queue": "ContactCenter",
-    **{one.family: one.service for one in _DECLARED},
-}
-_ENTITIES = {
-    "assist": "AgentAssistConfig",
-    "session": "Session",
-    "campaign": "Campaign",
-    "queue": "Queue",
-    **{one.family: one.label for one in _DECLARED},
-}
+_SERVICES = {one.family: one.service for one in FAMILIES}
+_ENTITIES = {one.family: one.label for one in FAMILIES}
 
 
 def _bad(message: str) -> Refusal:
@@ -90,7 +75,7 @@ def query_conversations(request: Request, organization: Organization) -> Answer:
     The version whose interval reaches the end of the asked one is active in routing. It follows a write after
     the organization's propagation delay.
     """
-    require(organization, ANALYTICS)
+    require(request, organization, ANALYTICS)
     told = _body(request)
     start, end = _interval(told, timedelta(minutes=5))
     wanted = _predicates(told)
@@ -133,7 +118,7 @@ def _served(organization: Organization, stored: StoredObject) -> list[tuple[Revi
 
 def query_audits(request: Request, organization: Organization) -> Answer:
     """Answer who changed what in the interval, newest first."""
-    require(organization, AUDITS)
+    require(request, organization, AUDITS)
     told = _body(request)
     start, end = _interval(told, timedelta(days=14))
     service = told.get("serviceName")
@@ -190,7 +175,8 @@ def _differ(before: bytes | None, after: bytes) -> bool:
 
 
 def _name(revision: Revision) -> str:
-    return str(json.loads(revision.members.get("name", b'""')))
+    members = revision.members
+    return str(json.loads(members.get("name") or members.get("title") or b'""'))
 
 
 def _short(raw: bytes) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from console.practice import lamna, northwind, tailspin
 from console.practice.estates import ESTATES
-from console.practice.furnishing import Furnisher
+from console.practice.founding import Founder
+from console.practice.furnishing import Furnisher, home_of
 from console.practice.history import KeptHistory
 from console.practice.outbound import Campaigns
 from console.practice.permissions import EVERYTHING
@@ -94,6 +95,9 @@ def _found(now: datetime, slug: str, name: str, told: ModuleType, switches: Swit
         keep(_queue(now, slug, title, members, list(people.values())[number], number))
     for stored in Furnisher(slug, organization.people, ESTATES[slug], now).objects():
         keep(stored)
+    if slug == "northwind":
+        for stored in Founder(organization.people, home_of(slug, ESTATES[slug]), now).objects():
+            keep(stored)
     return organization
 
 

@@ -27,6 +27,7 @@ class Campaigns(Resource):
 
     family = "campaign"
     label = "Campaign"
+    service = "Outbound"
     mounts = (Mount("/api/v2/outbound/campaigns", VIEW, EDIT),)
     writable = {  # noqa: RUF012 - declared as a class variable in the base
         "name": b"null",

@@ -5,8 +5,9 @@ families of resource").
 """
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -24,7 +25,8 @@ _ETAG = re.compile(r'(W/)?"[^"]*"')
 class Mount:
     """A path under which a family answers, and the permissions that it asks for there.
 
-    Of several with spaces between them one is enough; of none every token is.
+    Of several with spaces between them one is enough, of those with + between them all are needed; of none every
+    token is enough.
     """
 
     path: str
@@ -37,9 +39,11 @@ class Resource:
 
     family: ClassVar[str]
     label: ClassVar[str]  # the object's name in error messages
+    service: ClassVar[str]  # as the audits call it
     mounts: ClassVar[tuple[Mount, ...]]
     tail: ClassVar[str] = ""  # what stands behind the id in an object's path
     writable: ClassVar[Mapping[str, bytes]]  # member to the value that it has after a PUT that left it out
+    hidden: ClassVar[Mapping[str, bytes]] = {}  # kept beside them; no body can name one
     server_managed: ClassVar[frozenset[str]] = frozenset()  # ignored in a body
     required: ClassVar[tuple[str, ...]] = ()
     not_listed: ClassVar[frozenset[str]] = frozenset()  # members too big for a list
@@ -83,33 +87,55 @@ class Resource:
         """Tell whether an object is in the list that `listed_by` asks for."""
         return True
 
+    def asked(self, request: Request, served: dict[str, bytes]) -> dict[str, bytes]:  # noqa: ARG002
+        """Return what a read shows of an answer's members, as far as its query asks for them."""
+        return served
+
+    def there(self, stored: StoredObject) -> bool:
+        """Tell whether an object can be found."""
+        return not stored.deleted
+
+    def object_id(self, path: str) -> str | None:
+        """Return the id of the object that stands at a path or above it, or None."""
+        for mount in self.mounts:
+            if path.startswith(mount.path + "/") and path.endswith(self.tail):
+                found = path.removeprefix(mount.path + "/").removesuffix(self.tail)
+                return found if "/" not in found else None
+        return None
+
+    def edited(self, members: dict[str, bytes], note: str) -> dict[str, bytes]:  # noqa: ARG002
+        """Return the members with one small believable edit by somebody else."""
+        key = next((one for one in ("name", "title") if one in members), None)
+        return members if key is None else members | {key: dump(f"{json.loads(members[key])} (edited)")}
+
     # What all families share.
 
     def answer(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer a request below one of the family's paths."""
         rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
         if not rest:
-            _allow(request, "GET")
-            require(organization, mount.read)
-            return self._list(request, organization, mount)
+            allow(request, "GET")
+            require(request, organization, mount.read)
+            return self.list_of(request, organization, mount)
         stored = organization.objects.get((self.family, rest[0]))
         if len(rest) > 1 and not (self.history and rest[1] == "versions" and len(rest) <= 3):
             raise not_found(request.path)
-        _allow(request, *(("GET", self.update) if len(rest) == 1 else ("GET",)))
-        require(organization, mount.read if request.method == "GET" else mount.write)
-        if stored is None or stored.deleted:
+        allow(request, *(("GET", self.update) if len(rest) == 1 else ("GET",)))
+        require(request, organization, mount.read if request.method == "GET" else mount.write)
+        if stored is None or not self.there(stored):
             raise not_found(request.path)
         if len(rest) > 1:
             return self.answer_history(request, stored, rest[2:], mount)
         if request.method == self.update:
             return self.write(request, organization, stored)
-        return self._get(request, organization, stored)
+        return self.get(request, organization, stored)
 
     def answer_history(self, request: Request, stored: StoredObject, rest: list[str], mount: Mount) -> Answer:
         """Answer a request for the list of versions or for one of them."""
         raise NotImplementedError
 
-    def _list(self, request: Request, organization: Organization, mount: Mount) -> Answer:
+    def list_of(self, request: Request, organization: Organization, mount: Mount) -> Answer:
+        """Answer the list of the family's objects."""
         found = organization.of_family(self.family)
         if self.listed_by is not None:
             wanted = request.query.get(self.listed_by)
@@ -125,7 +151,7 @@ class Resource:
         entities = []
         for stored in chosen:
             revision = stored.seen(request.stale_for)
-            served = self.served(stored, revision, f"{mount.path}/{stored.id}")
+            served = self.asked(request, self.served(stored, revision, f"{mount.path}/{stored.id}"))
             entities.append(join_members({k: v for k, v in served.items() if k not in self.not_listed}))
         body = {
             "entities": b"[" + b",".join(entities) + b"]",
@@ -133,13 +159,16 @@ class Resource:
         }
         return Answer(HTTPStatus.OK, join_members(body))
 
-    def _get(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+    def get(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+        """Answer the GET of an object."""
         revision = stored.seen(request.stale_for)
         headers = self._headers(request, organization, stored, revision)
         known = request.header("If-None-Match")
         if known is not None and "ETag" in headers and _weakly_in(headers["ETag"], known):
             return Answer(HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Answer(HTTPStatus.OK, join_members(self.served(stored, revision, request.path)), headers)
+        return Answer(
+            HTTPStatus.OK, join_members(self.asked(request, self.served(stored, revision, request.path))), headers
+        )
 
     def _headers(
         self, request: Request, organization: Organization, stored: StoredObject, revision: Revision
@@ -151,43 +180,78 @@ class Resource:
 
     def write(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
         """Answer the PUT or PATCH of an object."""
-        try:
-            members = split_members(request.body)
-        except MalformedJson as error:
-            raise Refusal(
-                HTTPStatus.BAD_REQUEST, "bad.request", f"The request body cannot be read: {error}."
-            ) from error
+        sent = self.body_of(request)
+        self.check_keys(organization, stored, sent)
+        members = {key: value for key, value in sent.items() if key not in self.hidden}
         if self.update == "PATCH":
             members = {**stored.live.members, **members}
-        self._check_keys(organization, stored, members)
+        self.check_required(members)
         self.check(organization, stored, members)
         try:
             self.guard(request, organization, stored, members)
         except Refusal:
             if self._already_so(organization, stored, members):
-                return self._get_live(request, organization, stored)
+                return self.get_live(request, organization, stored)
             raise
+        kept = {key: stored.live.members[key] for key in self.hidden}
+        revision = self.revise(request, organization, stored, {**members, **kept})
+        self.accept(request, organization, stored, revision)
+        return self.get_live(request, organization, stored)
+
+    def body_of(self, request: Request) -> dict[str, bytes]:
+        """Return the root members of a request's body. Raises `Refusal`."""
+        try:
+            return split_members(request.body)
+        except MalformedJson as error:
+            raise Refusal(
+                HTTPStatus.BAD_REQUEST, "bad.request", f"The request body cannot be read: {error}."
+            ) from error
+
+    def revise(
+        self,
+        request: Request,
+        organization: Organization,
+        stored: StoredObject,
+        members: Mapping[str, bytes],
+        *,
+        version: int | None = None,
+    ) -> Revision:
+        """Return the revision that a request makes: the client's, or that of the person who makes it elsewhere."""
         client = organization.client
-        revision = Revision(
-            version=self.next_version(stored),
+        person = request.person
+        return Revision(
+            version=self.next_version(stored) if version is None else version,
             members=self.contents(members),
             at=self.moment(stored),
-            by=Person(client.id, client.name),
-            app=client.id,
+            by=person or Person(client.id, client.name),
+            app=None if person else client.id,
             remote=request.remote,
         )
+
+    def accept(
+        self,
+        request: Request,
+        organization: Organization,
+        stored: StoredObject,
+        revision: Revision,
+        *,
+        also: Sequence[tuple[StoredObject, Revision]] = (),
+    ) -> None:
+        """Make the revision live that a request led to, and with it what the same step changes elsewhere."""
         self.commit(
             organization,
             stored,
             revision,
+            method=request.method,
             if_match=request.header("If-Match"),
             sha256=hashlib.sha256(request.body).hexdigest(),
             correlation_id=request.correlation_id,
             path=request.path,
+            also=also,
         )
-        return self._get_live(request, organization, stored)
 
-    def _get_live(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+    def get_live(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
+        """Answer with an object as it stands now, whatever a fault makes of reads."""
         headers = self._headers(request, organization, stored, stored.live)
         return Answer(HTTPStatus.OK, join_members(self.served(stored, stored.live, request.path)), headers)
 
@@ -197,25 +261,28 @@ class Resource:
         stored: StoredObject,
         revision: Revision,
         *,
+        method: str,
         if_match: str | None,
         sha256: str,
         correlation_id: str,
         path: str,
+        also: Sequence[tuple[StoredObject, Revision]] = (),
     ) -> None:
         """Make a revision live and log the write."""
         write = {
+            "method": method,
             "if_match": if_match,
             "etag": self.etag(organization, stored, revision),
             "sha256": sha256,
             "correlation_id": correlation_id,
             "path": path,
         }
-        self.store.commit(organization, stored, revision, write=write)
+        self.store.commit(organization, stored, revision, write=write, also=also)
 
     def contents(self, members: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return every writable member, from the body or reset."""
+        """Return every writable member, from the body or reset, and the hidden ones."""
         kept: dict[str, bytes] = {}
-        for key, reset in self.writable.items():
+        for key, reset in {**self.writable, **self.hidden}.items():
             value = members.get(key, reset)
             kept[key] = value if key in self.verbatim else value.strip()
         return kept
@@ -224,7 +291,8 @@ class Resource:
         """Return the time of a write; never before the revision that it follows."""
         return max(datetime.now(UTC), stored.live.at)
 
-    def _check_keys(self, organization: Organization, stored: StoredObject, members: Mapping[str, bytes]) -> None:
+    def check_keys(self, organization: Organization, stored: StoredObject, members: Mapping[str, bytes]) -> None:
+        """Raise `Refusal` for a member that the family does not have, or for another object's id."""
         for key in members:
             known = key in self.writable or key in self.server_managed or key == "id" or self.is_version(key)
             if not known and organization.switches.unknown_keys == "refuse":
@@ -236,6 +304,9 @@ class Resource:
                 )
         if "id" in members and load(members["id"]) != stored.id:
             raise bad_value("id", members["id"], f"the id in the path, [{stored.id}]")
+
+    def check_required(self, members: Mapping[str, bytes]) -> None:
+        """Raise `Refusal` for a member that an object cannot be without."""
         for key in self.required:
             if load(members.get(key, b"null")) in (None, ""):
                 raise Refusal(
@@ -253,18 +324,28 @@ class Resource:
         )
 
 
-def require(organization: Organization, *permissions: str) -> None:
-    """Raise the platform's 403 unless the organization's client has one of `permissions`, as in a `Mount`."""
-    enough = {one for text in permissions for one in text.split()}
-    if enough and not organization.client.permissions & enough:
-        names = ", ".join(sorted(enough))
-        raise Refusal(
-            HTTPStatus.FORBIDDEN,
-            "missing.any.permissions",
-            "Unable to perform the requested action. You must have at least one of the following permissions "
-            f"assigned: [{names}]",
-            params={"permissions": names},
-        )
+def require(request: Request, organization: Organization, *permissions: str) -> None:
+    """Raise the platform's 403 unless the organization's client has what `permissions` ask for, as in a `Mount`.
+
+    A person who does something elsewhere may do it.
+    """
+    ways = [set(way.split("+")) for text in permissions for way in text.split()]
+    held = organization.client.permissions
+    if request.person is not None or not ways or any(way <= held for way in ways):
+        return
+    together = len(ways) == 1 and len(ways[0]) > 1
+    names = ", ".join(sorted(ways[0] - held if together else {one for way in ways for one in way}))
+    how = (
+        "You are missing the following permission(s)"
+        if together
+        else "You must have at least one of the following permissions assigned"
+    )
+    raise Refusal(
+        HTTPStatus.FORBIDDEN,
+        "missing.any.permissions",
+        f"Unable to perform the requested action. {how}: [{names}]",
+        params={"permissions": names},
+    )
 
 
 def bad_value(key: str, value: bytes, wanted: str) -> Refusal:
@@ -297,7 +378,8 @@ def _weakly_in(etag: str, if_none_match: str) -> bool:
     )
 
 
-def _allow(request: Request, *methods: str) -> None:
+def allow(request: Request, *methods: str) -> None:
+    """Raise the 405 for any other method."""
     if request.method not in methods:
         raise method_not_allowed(request, *methods)
 
@@ -320,3 +402,12 @@ def managed(revision: Revision) -> dict[str, bytes]:
         "modifiedBy": dump(revision.by.as_json()),
         "modifiedByApp": dump(revision.app),
     }
+
+
+def resource_at(resources: Iterable[Resource], path: str) -> tuple[Resource, Mount] | None:
+    """Return the family that answers at a path and where it is mounted, or None."""
+    for resource in resources:
+        for mount in resource.mounts:
+            if path == mount.path or path.startswith(mount.path + "/"):
+                return resource, mount
+    return None

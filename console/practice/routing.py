@@ -15,6 +15,7 @@ class Queues(Resource):
 
     family = "queue"
     label = "Queue"
+    service = "ContactCenter"
     mounts = (Mount("/api/v2/routing/queues", VIEW, EDIT),)
     writable = {  # noqa: RUF012 - declared as a class variable in the base
         "name": b"null",

@@ -18,6 +18,7 @@ class ScriptingSessions(Resource):
 
     family = "session"
     label = "ScriptingSession"
+    service = "AgentScripting"
     mounts = (Mount("/api/v2/agent-scripting/sessions", READ, WRITE),)
     writable = {"data": b"{}"}  # noqa: RUF012 - declared as a class variable in the base
     server_managed = frozenset(

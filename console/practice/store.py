@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,9 @@ class Store:
                 one.objects[key] = StoredObject(*key, revisions, record["fixed"])
             case "commit":
                 one.objects[key].revisions.append(Revision.from_record(record["revision"]))
+                for other in record.get("also", ()):
+                    revision = Revision.from_record(other["revision"])
+                    one.objects[other["family"], other["object"]].revisions.append(revision)
                 self.writes.append(record["write"])
             case "delete":
                 one.objects[key].deleted = True
@@ -132,10 +135,20 @@ class Store:
             self._journal.append(record)
 
     def commit(
-        self, organization: Organization, stored: StoredObject, revision: Revision, *, write: dict[str, Any]
+        self,
+        organization: Organization,
+        stored: StoredObject,
+        revision: Revision,
+        *,
+        write: dict[str, Any],
+        also: Sequence[tuple[StoredObject, Revision]] = (),
     ) -> None:
-        """Make `revision` the live one; `write` says how it came and is completed for the log of writes."""
-        revision.settled = time.monotonic()
+        """Make `revision` the live one; `write` says how it came and is completed for the log of writes.
+
+        What the same step changes in other objects (`also`) comes with it or not at all, and is no write of its own.
+        """
+        for _, one in [(stored, revision), *also]:
+            one.settled = time.monotonic()
         entry = {
             "sequence": len(self.writes) + 1,
             "at": timestamp(revision.at),
@@ -156,9 +169,13 @@ class Store:
                 "object": stored.id,
                 "revision": revision.to_record(),
                 "write": entry,
+                "also": [
+                    {"family": other.family, "object": other.id, "revision": one.to_record()} for other, one in also
+                ],
             }
         )
-        stored.revisions.append(revision)
+        for other, one in [(stored, revision), *also]:
+            other.revisions.append(one)
         self.writes.append(entry)
 
     def delete(self, organization: Organization, stored: StoredObject) -> None:

@@ -4,18 +4,17 @@ A draft is Pending until it has settled and cannot be published before (PLATFORM
 guards any of the three. The draft and the published versions of a configuration share one id.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar
 
-from console.practice.answers import Answer, Refusal, Request, cursor_page, not_found
+from console.practice.answers import Answer, Refusal, Request, cursor_listing, not_found
 from console.practice.declared import Declared, ids_of
 from console.practice.raw_json import dump, join_members
-from console.practice.resource import Mount, bad_value, method_not_allowed, require
-from console.practice.state import Organization, Person, Revision, StoredObject, timestamp
+from console.practice.resource import Mount, allow, bad_value, require
+from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 VIEW = "webDeployments:configuration:view"
 EDIT = "webDeployments:configuration:edit"
@@ -59,30 +58,32 @@ class WebConfigurations(Declared):
     def answer(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer for the configurations, their versions, the draft, and its publication."""
         rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
-        require(organization, mount.read if request.method == "GET" else mount.write)
+        require(request, organization, mount.read if request.method == "GET" else mount.write)
         if not rest:
-            only(request, "GET")
+            allow(request, "GET")
             shown = [self._of(organization, one) for one in organization.of_family(self.family)]
-            return _listed(request, shown)
+            return cursor_listing(request, shown)
         stored = organization.objects.get((self.family, rest[0]))
         if stored is None or stored.deleted:
             raise not_found(request.path)
         draft = organization.objects[Drafts.family, stored.id]
         match rest[1:]:
             case ["versions"]:
-                only(request, "GET")
-                return _listed(request, [self._version(stored, one) for one in stored.history_seen(request.stale_for)])
+                allow(request, "GET")
+                return cursor_listing(
+                    request, [self._version(stored, one) for one in stored.history_seen(request.stale_for)]
+                )
             case ["versions", "draft"]:
-                only(request, "GET", "PUT")
+                allow(request, "GET", "PUT")
                 drafts = Drafts(self.store)
                 if request.method == "PUT":
                     return drafts.write(request, organization, draft)
                 return Answer(HTTPStatus.OK, join_members(drafts.shown(organization, draft)))
             case ["versions", "draft", "publish"]:
-                only(request, "POST")
+                allow(request, "POST")
                 return self._publish(request, organization, stored, draft)
             case ["versions", number]:
-                only(request, "GET")
+                allow(request, "GET")
                 for one in stored.history_seen(request.stale_for):
                     if str(one.version) == number:
                         return Answer(HTTPStatus.OK, join_members(self._version(stored, one)))
@@ -117,24 +118,8 @@ class WebConfigurations(Declared):
                 f"The draft of the configuration [{stored.id}] is Pending; only an Active one can be published.",
                 params={"id": stored.id},
             )
-        client = organization.client
-        revision = Revision(
-            version=stored.live.version + 1,
-            members=draft.live.members,
-            at=self.moment(stored),
-            by=Person(client.id, client.name),
-            app=client.id,
-            remote=request.remote,
-        )
-        self.commit(
-            organization,
-            stored,
-            revision,
-            if_match=None,
-            sha256=hashlib.sha256(request.body).hexdigest(),
-            correlation_id=request.correlation_id,
-            path=request.path,
-        )
+        revision = self.revise(request, organization, stored, draft.live.members)
+        self.accept(request, organization, stored, revision)
         return Answer(HTTPStatus.OK, join_members(self._version(stored, revision)))
 
 
@@ -208,18 +193,5 @@ class Deployments(Declared):
 def pending(organization: Organization, draft: StoredObject) -> bool:
     """Tell whether a draft was written too short a time ago to be published."""
     delay = timedelta(seconds=organization.switches.propagation_seconds)
-    return draft.live.app is not None and datetime.now(UTC) < draft.live.at + delay
-
-
-def only(request: Request, *methods: str) -> None:
-    """Raise the 405 for any other method."""
-    if request.method not in methods:
-        raise method_not_allowed(request, *methods)
-
-
-def _listed(request: Request, shown: Sequence[dict[str, bytes]]) -> Answer:
-    chosen, members = cursor_page(request, shown)
-    entities = b"[" + b",".join(join_members(one) for one in chosen) + b"]"
-    return Answer(
-        HTTPStatus.OK, join_members({"entities": entities, **{key: dump(one) for key, one in members.items()}})
-    )
+    # What was there at the start came from nowhere, and has settled long ago.
+    return draft.live.remote != "" and datetime.now(UTC) < draft.live.at + delay
