@@ -108,6 +108,16 @@ class Environment:
         self._refuse(name, f"is {value!r}, which is neither on nor off; use one of on, off, true, false, yes, no, 1, 0")
         return default
 
+    def number(self, name: str, *, default: int, least: int, most: int) -> int:
+        """Return a whole number within bounds; anything else is refused."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value.isascii() and value.isdecimal() and least <= int(value[:12]) <= most:
+            return int(value)
+        self._refuse(name, f"is {value!r}, which is no whole number from {least} to {most}")
+        return default
+
     def file(self, name: str, *, check: Callable[[Path], object]) -> Path | None:
         """Return the file that a name gives, or None; what `check` raises about it as ValueError is refused."""
         value = self.text(name)

@@ -24,6 +24,8 @@ KNOWN_NAMES = frozenset(
         "CSRF_TRUSTED_ORIGINS",
         "CONSOLE_ALLOW_CUSTOM_HOSTS",
         "CONSOLE_RESOURCE_TYPES_FILE",
+        "CONSOLE_REQUESTS_A_MINUTE",
+        "CONSOLE_SWEEPS_AT_ONCE",
     }
 )
 
@@ -36,6 +38,10 @@ CONSOLE_SECRET_KEYS = _environment.sealing_keys("CONSOLE_SECRET_KEYS", make=DEBU
 CONSOLE_ALLOW_CUSTOM_HOSTS = _environment.flag("CONSOLE_ALLOW_CUSTOM_HOSTS")
 # Types of remote objects that the operator adds or overrides; checked here, so that a mistake stops the start by name.
 CONSOLE_RESOURCE_TYPES_FILE = _environment.file("CONSOLE_RESOURCE_TYPES_FILE", check=check_file)
+# The platform's own default for one client-credentials token; each tenant may have another.
+CONSOLE_REQUESTS_A_MINUTE = _environment.number("CONSOLE_REQUESTS_A_MINUTE", default=300, least=10, most=100_000)
+# So many tenants are looked at beside each other by one sweep.
+CONSOLE_SWEEPS_AT_ONCE = _environment.number("CONSOLE_SWEEPS_AT_ONCE", default=8, least=1, most=100)
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
 _broker = _environment.broker("CELERY_BROKER_URL")

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from tenants.resource_types.definition import ResourceType
 
 
-TENANT_COLUMNS = ("name", "region", "api_url", "login_url", "client_id", "organization_id", "approvals_needed")
+TENANT_COLUMNS = (
+    "name",
+    "region",
+    "api_url",
+    "login_url",
+    "client_id",
+    "organization_id",
+    "approvals_needed",
+    "requests_a_minute",
+)
 """What `change_tenant` may change; the slug stays, because commands and the trail name the tenant so."""
 
 
@@ -43,6 +52,7 @@ def add_tenant(
     client_secret: str,
     organization_id: str = "",
     approvals_needed: int = 1,
+    requests_a_minute: int | None = None,
     acting_user: "AbstractBaseUser | None",
 ) -> Tenant:
     """Add an organization with its sealed client secret and give its tenant; nothing is asked of the platform yet.
@@ -66,6 +76,7 @@ def add_tenant(
         client_id=client_id,
         organization_id=organization_id,
         approvals_needed=approvals_needed,
+        requests_a_minute=requests_a_minute,
     )
     seal_client_secret(tenant, client_secret)
     tenant.full_clean()
@@ -83,6 +94,7 @@ def add_tenant(
                 "client_id": client_id,
                 "organization_id": organization_id,
                 "approvals_needed": approvals_needed,
+                "requests_a_minute": requests_a_minute,
             },
         )
     return tenant

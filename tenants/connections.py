@@ -14,11 +14,17 @@ from django.conf import settings
 
 from tenants import sealing
 from tenants.models import Tenant
-from tenants.remote import Platform, WrongOrganization
+from tenants.reach import Reach
+from tenants.remote import Limits, Platform, WrongOrganization
 from tenants.remote.client import Credentials
+from tenants.remote.limits import LIMITS
+from tenants.remote.manners import Purpose
+from tenants.shared_tokens import SharedToken
 
 SECRET_FIELD: Final = "client_secret"  # noqa: S105 - the field's name
 _IDENTITY_HOLDS_SECONDS: Final = 300.0
+SWEEP_LIMITS: Final = Limits(read_seconds=10.0, total_seconds=15.0, patience_seconds=20.0)
+"""A sweep has others to look after, so it waits for nobody for long."""
 
 _checked: dict[tuple[str, ...], float] = {}
 _checked_lock = threading.Lock()
@@ -29,10 +35,11 @@ def seal_client_secret(tenant: Tenant, secret: str) -> None:
     tenant.client_secret_sealed = sealing.seal(secret, tenant_id=tenant.id, field=SECRET_FIELD)
 
 
-def connect(tenant: Tenant) -> Platform:
+def connect(tenant: Tenant, *, purpose: Purpose = Purpose.PERSON) -> Platform:
     """Give the client of a tenant's organization; nothing is sent yet.
 
-    The token is shared by everything in this process that uses the tenant's OAuth client with the same secret. Raises
+    All workers share the OAuth client's budget, its token, and what they know of whether the tenant answers; `purpose`
+    says how much of the budget the requests leave to others, and how long they wait (`remote.manners`). Raises
     `sealing.CannotUnseal`, and `AddressNotAllowed` for hosts of the tenant's own without CONSOLE_ALLOW_CUSTOM_HOSTS.
     """
     secret = sealing.unseal(tenant.client_secret_sealed, tenant_id=tenant.id, field=SECRET_FIELD)
@@ -42,6 +49,10 @@ def connect(tenant: Tenant) -> Platform:
         credentials=Credentials(client_id=tenant.client_id, client_secret=secret),
         custom_hosts=settings.CONSOLE_ALLOW_CUSTOM_HOSTS,
         tenant_key=(str(tenant.id), _fingerprint(tenant)),
+        limits=SWEEP_LIMITS if purpose is Purpose.SWEEP else LIMITS,
+        purpose=purpose,
+        gate=Reach(tenant),
+        shared_tokens=SharedToken(tenant),
     )
 
 

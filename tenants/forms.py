@@ -46,6 +46,7 @@ class TenantForm(_Base):
             "client_secret",
             "organization_id",
             "approvals_needed",
+            "requests_a_minute",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -43,6 +44,11 @@ class Tenant(models.Model):
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="How many other people must approve each rollback."
     )
+    requests_a_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="What the OAuth client may ask of the platform in any minute; empty for this console's default.",
+    )
     frozen = models.BooleanField(default=False, help_text="No rollback is carried out while this is on.")
     frozen_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -60,6 +66,10 @@ class Tenant(models.Model):
                 | (~Q(region=regions.CUSTOM) & Q(api_url="", login_url="")),
             ),
             models.CheckConstraint(name="tenant_approvals_at_most_nine", condition=Q(approvals_needed__lte=9)),
+            models.CheckConstraint(
+                name="tenant_requests_within_reason",
+                condition=Q(requests_a_minute__isnull=True) | Q(requests_a_minute__range=(10, 100_000)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,6 +84,55 @@ class Tenant(models.Model):
     def login_base(self) -> str:
         """The base URL of the token endpoint, without a slash at its end."""
         return (self.login_url or regions.login_host(self.region)).rstrip("/")
+
+
+class OAuthClient(models.Model):
+    """What all workers know together of a tenant's OAuth client: its budget, its token, and whether anybody answers.
+
+    Written by single statements on a connection of their own (`aside`), which may not see yet the tenant that is just
+    being added: hence no constraint to it.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="oauth_clients", editable=False
+    )
+    client_id = models.CharField(max_length=120)
+
+    spent = ArrayField(
+        models.IntegerField(),
+        db_default=[],
+        help_text="Requests in each of the last 61 seconds, the newest first, as of `spent_second`.",
+    )
+    spent_second = models.BigIntegerField(db_default=0, help_text="In seconds since 1970.")
+    learned = models.FloatField(null=True, help_text="Requests a minute, learned from a 429; it grows back.")
+    learned_at = models.DateTimeField(null=True, help_text="From when it grows back.")
+    paused_until = models.DateTimeField(null=True)
+
+    failures = models.IntegerField(db_default=0, help_text="Of the way, in a row, by all workers.")
+    failure = models.TextField(db_default="", help_text="What the last one was, in a sentence.")
+    opened_at = models.DateTimeField(null=True, help_text="Since when the circuit breaker is open.")
+    probe_at = models.DateTimeField(null=True, help_text="When the next sweep may try.")
+    probes = models.IntegerField(db_default=0, help_text="That failed since it opened.")
+    told_open = models.BooleanField(db_default=False, help_text="What the trail says of the circuit breaker.")
+    swept_until = models.DateTimeField(null=True, help_text="The end of the turn of the sweep that is at it.")
+
+    token_sealed = models.BinaryField(null=True, editable=False)
+    token_fingerprint = models.CharField(max_length=64, db_default="")
+    token_of = models.CharField(max_length=64, db_default="", help_text="Digest of the secret and host it is for.")
+    token_generation = models.BigIntegerField(db_default=0)
+    token_fresh_until = models.DateTimeField(null=True)
+    fetching_until = models.DateTimeField(null=True, help_text="The end of the claim of whoever fetches a token.")
+    fetcher = models.CharField(max_length=120, db_default="")
+    fetch_failures = models.BigIntegerField(db_default=0)
+    fetch_failure = models.JSONField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("tenant", "client_id"), name="oauth_client_once_a_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.client_id
 
 
 class Membership(models.Model):
@@ -148,6 +207,7 @@ class TrackedConfig(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("tenant", "resource_type", "object_id"), name="config_tracked_once"),
         ]
+        indexes: ClassVar = [models.Index(fields=("tenant", "next_look_at"), name="config_due_in_tenant")]
 
     def __str__(self) -> str:
         return self.name or self.object_id

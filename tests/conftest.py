@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from console import embedded
 from console.practice.server import PracticeServer
+from tenants import aside
 from tests import world as making
 
 # So many runs of one checkout may use the database at the same time.
@@ -42,6 +43,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """End what still looks at this run's database, such as a killed worker's session, before it is dropped."""
     yield
+    aside.close()
     with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -5,6 +5,7 @@ from tenants.remote.answers import Answer, ErrorBody, error_body
 from tenants.remote.client import Organization, Platform
 from tenants.remote.errors import (
     AddressNotAllowed,
+    BudgetSpent,
     ConnectionLost,
     CredentialsRefused,
     CyclicList,
@@ -20,6 +21,7 @@ from tenants.remote.errors import (
     RemoteUnknown,
     RemoteWrong,
     RequestRefused,
+    TenantDown,
     TimedOut,
     TokenUnusable,
     TooLarge,
@@ -30,11 +32,13 @@ from tenants.remote.errors import (
 )
 from tenants.remote.etags import usable_for_if_match
 from tenants.remote.limits import Limits
+from tenants.remote.manners import Purpose
 from tenants.remote.permissions import holds
 
 __all__ = [
     "AddressNotAllowed",
     "Answer",
+    "BudgetSpent",
     "ConnectionLost",
     "CredentialsRefused",
     "CyclicList",
@@ -46,6 +50,7 @@ __all__ = [
     "Organization",
     "PermissionMissing",
     "Platform",
+    "Purpose",
     "RateLimited",
     "Redirected",
     "RemoteError",
@@ -54,6 +59,7 @@ __all__ = [
     "RemoteUnknown",
     "RemoteWrong",
     "RequestRefused",
+    "TenantDown",
     "TimedOut",
     "TokenUnusable",
     "TooLarge",

@@ -2,7 +2,8 @@
 
 Everything that could repeat a write is off at every level (PLATFORM.md, "Writing"; PROTOCOL.md, SEND): urllib3's
 retries, redirects, this client's own, the renewal of a token too. A write's answer is given back whatever its status,
-because what it means is a question of the resource type, which this package does not know.
+because what it means is a question of the resource type, which this package does not know. Every request passes the
+tenant's gate first (`manners`), and what became of it is told to the gate.
 """
 
 import base64
@@ -10,7 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,17 +20,21 @@ from tenants.remote import transport
 from tenants.remote.addresses import check_host, check_path, next_page
 from tenants.remote.answers import Answer
 from tenants.remote.errors import (
+    BudgetSpent,
     ConnectionLost,
     CyclicList,
     NotJson,
     Redirected,
     RemoteError,
+    RemoteUnavailable,
     RemoteUnknown,
     RemoteWrong,
+    TenantDown,
     UnexpectedAnswer,
 )
 from tenants.remote.limits import LIMITS, Limits
 from tenants.remote.lists import FIRST_PAGE, Page, page_of
+from tenants.remote.manners import Admission, Gate, OpenGate, Purpose, TokenStore
 from tenants.remote.permissions import granted
 from tenants.remote.refusing import check_json, error_of
 from tenants.remote.tokens import Token, TokenCache, credentials_refused, token_in
@@ -39,6 +44,8 @@ USER_AGENT: Final = "config-vault/0.1 (guarded rollbacks)"
 TOKENS: Final = TokenCache(clock=time.monotonic)
 os.register_at_fork(after_in_child=TOKENS.start_anew)
 
+_QUIET_SECONDS: Final = 10.0
+"""For so long a client whose one try failed tells its callers the same without asking a tenant that is down again."""
 _WRITING_METHODS: Final = frozenset({"PUT", "PATCH", "POST"})
 
 
@@ -63,7 +70,8 @@ class Platform:
 
     Safe to use from several threads: each has connections of its own, all share the token. `tenant_key` tells apart
     what must not share one, besides the client id and the login host; `clock`, `sleep` and `jitter` (a number from 0 to
-    1) are there for tests. Raises `AddressNotAllowed` for a host that may not be spoken to.
+    1) are there for tests. `purpose` says whom the requests are for, and `gate` and `shared_tokens` are what all
+    workers share (`manners`). Raises `AddressNotAllowed` for a host that may not be spoken to.
     """
 
     def __init__(
@@ -76,6 +84,9 @@ class Platform:
         tenant_key: Hashable = None,
         limits: Limits = LIMITS,
         tokens: TokenCache = TOKENS,
+        purpose: Purpose = Purpose.PERSON,
+        gate: Gate | None = None,
+        shared_tokens: TokenStore | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -86,6 +97,11 @@ class Platform:
         self._key = (tenant_key, self._login, credentials.client_id)
         self._limits = limits
         self._tokens = tokens
+        self._purpose = purpose
+        self._gate: Gate = gate or OpenGate()
+        self._shared_tokens = shared_tokens
+        self._last_token = ""
+        self._in_vain: tuple[float, str] = (0.0, "")
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -104,8 +120,10 @@ class Platform:
         return self._credentials.client_id
 
     def forget_token(self) -> None:
-        """Drop the token, so that the next request fetches a new one."""
+        """Drop the token, so that the next request fetches a new one; all workers drop it."""
         self._tokens.forget(self._key)
+        if self._shared_tokens is not None and self._last_token:
+            self._shared_tokens.forget(self._last_token)
 
     # Reading
 
@@ -189,12 +207,13 @@ class Platform:
         if if_match is not None:
             headers["If-Match"] = if_match.decode("latin-1")
         try:
-            token = self._token()
+            admission = self._admitted(asked)
+            token = self._token(admission)
         except RemoteError as error:
             error.sent = False
             raise
         try:
-            answer = self._exchange(method, path, headers, body, token=token, own_connection=True)
+            answer = self._exchange(method, path, headers, body, token=token, admission=admission, own_connection=True)
         except RemoteWrong as error:
             message = (
                 f"{error.sentence} Whether {asked} took effect is not known, and it was not sent again; read the "
@@ -202,7 +221,7 @@ class Platform:
             )
             raise ConnectionLost(message, status=error.status, correlation_id=error.correlation_id) from error
         if answer.status == 401:
-            self._tokens.forget(self._key, token)
+            self._forget(token)
         if answer.status < 200 or 300 <= answer.status < 400:
             refused = error_of(answer, asked=asked)
             raise Redirected(
@@ -222,7 +241,7 @@ class Platform:
             try:
                 return self._read_once(target, headers)
             except RemoteUnknown as error:
-                pause = self._pause(tried, error)
+                pause = None if error.for_good or self._tried_in_vain() else self._pause(tried, error)
                 if tried >= self._limits.tries or pause is None or self._clock() + pause > until:
                     raise
             self._sleep(pause)
@@ -245,14 +264,52 @@ class Platform:
 
     def _with_renewal(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Exchange once, and once more with a new token where the platform does not accept the one in hand."""
-        token = self._token()
-        answer = self._exchange(method, target, headers, body, token=token, own_connection=False)
+        asked = f"{method} {target.partition('?')[0]}"
+        admission = self._admitted(asked)
+        token = self._token(admission)
+        answer = self._exchange(method, target, headers, body, token=token, admission=admission, own_connection=False)
         if answer.status == 401:
-            self._tokens.forget(self._key, token)
-            answer = self._exchange(method, target, headers, body, token=self._token(), own_connection=False)
+            self._forget(token)
+            admission = self._admitted(asked)
+            token = self._token(admission)
+            answer = self._exchange(
+                method, target, headers, body, token=token, admission=admission, own_connection=False
+            )
             if answer.status == 401:
-                self._tokens.forget(self._key)
+                self._forget(token)
         return answer
+
+    def _admitted(self, asked: str) -> Admission:
+        """Give the gate's leave to send one request; wait for it as long as the purpose allows.
+
+        Raises `BudgetSpent` and `TenantDown`, with `sent` False: nothing was sent.
+        """
+        until: float | None = None
+        while True:
+            admission = self._gate.admit(self._purpose)
+            if admission.down and self._tried_in_vain():
+                raise _not_sent(TenantDown, f"{self._in_vain[1]} {asked} was not sent after that.", admission)
+            if admission.granted:
+                return admission
+            seconds = f"{admission.wait_seconds:.0f} second{'' if round(admission.wait_seconds) == 1 else 's'}"
+            if admission.shut:
+                message = f"{admission.why} So {asked} was not sent; the console tries again in {seconds}."
+                raise _not_sent(TenantDown, message, admission)
+            until = self._clock() + self._purpose.patience_seconds if until is None else until
+            if self._clock() + admission.wait_seconds > until:
+                message = f"{admission.why} So {asked} was not sent; there is room again in {seconds}."
+                raise _not_sent(BudgetSpent, message, admission)
+            # All that wait would come back at once.
+            self._sleep(admission.wait_seconds + self._jitter() * self._limits.first_pause_seconds)
+
+    def _tried_in_vain(self) -> bool:
+        """Tell whether this client's one try at a tenant that is down failed a moment ago."""
+        return self._in_vain[0] > 0 and self._clock() < self._in_vain[0]
+
+    def _forget(self, token: str) -> None:
+        self._tokens.forget(self._key, token)
+        if self._shared_tokens is not None:
+            self._shared_tokens.forget(token)
 
     def _exchange(
         self,
@@ -262,37 +319,87 @@ class Platform:
         body: bytes | None,
         *,
         token: str,
+        admission: Admission,
         own_connection: bool,
     ) -> Answer:
-        return transport.exchange(
+        return self._minded(
             method,
             self._api + target,
-            headers={**self._always(), "Authorization": f"Bearer {token}", **headers},
+            headers={"Authorization": f"Bearer {token}", **headers},
             body=body,
-            limits=self._limits,
+            admission=admission,
             own_connection=own_connection,
         )
+
+    def _minded(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        admission: Admission,
+        own_connection: bool,
+    ) -> Answer:
+        """Exchange once, and tell the gate what became of it."""
+        try:
+            answer = transport.exchange(
+                method,
+                url,
+                headers={**self._always(), **headers},
+                body=body,
+                limits=self._limits,
+                own_connection=own_connection,
+            )
+        except RemoteUnknown as error:
+            self._failed(admission, error)
+            raise
+        except RemoteWrong:
+            self._gate.answered(admission)
+            raise
+        if answer.status == 408 or answer.status >= 500:
+            self._failed(admission, _unavailable(answer, asked=method))
+        elif answer.status == 429:
+            self._gate.throttled(answer.retry_after)
+        else:
+            self._in_vain = (0.0, "")
+            self._gate.answered(admission)
+        return answer
+
+    def _failed(self, admission: Admission, error: RemoteUnknown) -> None:
+        """Tell the gate of a failure of the way; where the tenant counts as down now, nobody tries by itself again."""
+        down = self._gate.failed(admission, error, purpose=self._purpose)
+        if down or admission.down:
+            self._in_vain = (self._clock() + _QUIET_SECONDS, error.sentence)
 
     def _always(self) -> dict[str, str]:
         # A gateway that packs an answer changes its ETag, so plain bytes are asked for (PROTOCOL.md, PLAN).
         return {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
 
-    def _token(self) -> str:
-        return self._tokens.get(self._key, self._fetch_token)
+    def _token(self, admission: Admission) -> str:
+        def fetch() -> Token:
+            return self._fetch_token(admission)
 
-    def _fetch_token(self) -> Token:
+        def share() -> Token:
+            token = fetch() if self._shared_tokens is None else self._shared_tokens.token(fetch)
+            # One that could not be shared stands for the shared one until that has another number.
+            return token if token.generation is not None else replace(token, generation=admission.token_generation)
+
+        self._last_token = self._tokens.get(self._key, share, generation=admission.token_generation)
+        return self._last_token
+
+    def _fetch_token(self, admission: Admission) -> Token:
         pair = f"{self._credentials.client_id}:{self._credentials.client_secret}".encode()
         try:
-            answer = transport.exchange(
+            answer = self._minded(
                 "POST",
                 f"{self._login}/oauth/token",
                 headers={
-                    **self._always(),
                     "Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}",
                     "Content-Type": "application/x-www-form-urlencoded",
                 },
                 body=b"grant_type=client_credentials",
-                limits=self._limits,
+                admission=admission,
                 own_connection=False,
             )
         except RemoteUnknown as error:
@@ -333,3 +440,14 @@ class Platform:
         except InvalidDocument as error:
             message = f"The answer to {asked} could not be read: {error} It was not used."
             raise NotJson(message, status=answer.status, correlation_id=answer.correlation_id) from error
+
+
+def _not_sent(kind: type[RemoteUnknown], sentence: str, admission: Admission) -> RemoteUnknown:
+    error = kind(sentence, retry_after=admission.wait_seconds, sent=False)
+    error.for_good = True
+    return error
+
+
+def _unavailable(answer: Answer, *, asked: str) -> RemoteUnknown:
+    sentence = f"The platform answered a {asked} with status {answer.status}."
+    return RemoteUnavailable(sentence, status=answer.status, correlation_id=answer.correlation_id)

@@ -32,6 +32,8 @@ class RemoteError(Exception):
         self.correlation_id = correlation_id
         self.retry_after = retry_after
         self.sent = sent
+        self.for_good = False
+        """Whether this client is not to try again by itself: the way was tried once, or was not to be tried."""
 
     def __str__(self) -> str:
         return self.sentence
@@ -123,3 +125,11 @@ class VersionConflict(RemoteUnknown):
 
 class Locked(RemoteUnknown):
     """The object is locked for a while (423)."""
+
+
+class BudgetSpent(RemoteUnknown):
+    """The OAuth client's requests of this minute are spent, or the platform asked for a pause; nothing was sent."""
+
+
+class TenantDown(RemoteUnknown):
+    """The tenant's platform has not answered for a while, so nothing was sent."""

@@ -24,10 +24,16 @@ class Token:
 
     text: str = field(repr=False)
     lifetime_seconds: float
+    generation: int | None = None
+    """Its number among those that all workers share; None where it is this process's own."""
+    fresh_seconds: float | None = None
+    """For how long it is still used, where another worker fetched it."""
 
     @property
     def fresh_for(self) -> float:
         """The seconds during which it is used: renewed a minute, at most a tenth of its life, before it ends."""
+        if self.fresh_seconds is not None:
+            return self.fresh_seconds
         return self.lifetime_seconds - min(_LONGEST_MARGIN, self.lifetime_seconds / 10)
 
 
@@ -82,6 +88,13 @@ class _Flight:
         self.error: RemoteError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    text: str = field(repr=False)
+    until: float
+    generation: int | None
+
+
 class TokenCache:
     """Tokens by key; threads that want the same one at the same time share one fetch, its error too."""
 
@@ -92,15 +105,18 @@ class TokenCache:
     def start_anew(self) -> None:
         """Forget everything; in a forked child too, where a lock may be held by a thread that is not there."""
         self._lock = threading.Lock()
-        self._tokens: dict[Hashable, tuple[str, float]] = {}
+        self._tokens: dict[Hashable, _Kept] = {}
         self._flights: dict[Hashable, _Flight] = {}
 
-    def get(self, key: Hashable, fetch: Callable[[], Token]) -> str:
-        """Give the token of a key, fetched where there is none that is fresh; raise what the fetch raises."""
+    def get(self, key: Hashable, fetch: Callable[[], Token], *, generation: int | None = None) -> str:
+        """Give the token of a key, fetched where there is none that is fresh; raise what the fetch raises.
+
+        `generation` is the number of the token that all workers share by now: one with another number is forgotten.
+        """
         with self._lock:
             known = self._tokens.get(key)
-            if known is not None and self._clock() < known[1]:
-                return known[0]
+            if known is not None and self._clock() < known.until and generation in (None, known.generation):
+                return known.text
             flight = self._flights.get(key)
             ours = flight is None
             if flight is None:
@@ -113,7 +129,7 @@ class TokenCache:
         if flight.error is not None:
             # A copy: one exception raised in two threads would mix their tracebacks.
             raise copy.copy(flight.error)
-        return self.get(key, fetch)
+        return self.get(key, fetch, generation=generation)
 
     def _fetch(self, key: Hashable, flight: _Flight, fetch: Callable[[], Token]) -> str:
         asked_at = self._clock()
@@ -125,7 +141,7 @@ class TokenCache:
         else:
             flight.token = token.text
             with self._lock:
-                self._tokens[key] = (token.text, asked_at + token.fresh_for)
+                self._tokens[key] = _Kept(token.text, asked_at + token.fresh_for, token.generation)
             return token.text
         finally:
             with self._lock:
@@ -136,5 +152,5 @@ class TokenCache:
         """Drop the token of a key; given one that was refused, only if it is still that one."""
         with self._lock:
             known = self._tokens.get(key)
-            if known is not None and token in (None, known[0]):
+            if known is not None and token in (None, known.text):
                 del self._tokens[key]
