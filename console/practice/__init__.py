@@ -10,6 +10,7 @@ process through `console.practice.server.PracticeServer`:
         platform.add_fault("drop_after_commit", path="/configs/cfg-1$")
         platform.foreign_write("/api/v2/agentassist/configs/cfg-1", by="Ines Duarte")
         platform.set_switches("northwind", lost_race_status=412)
+        platform.set_divisions("northwind", remove=["Card security"])
         platform.writes("cfg-1"), platform.requests(), platform.clear_faults()
 
 `manage.py practice --port P [--host H] [--data DIR] [--history DIR]`; with `--data`, DIR/credentials.json (mode
@@ -24,8 +25,13 @@ POST /oauth/token
 GET /api/v2/tokens/me
     organization {id, name}, homeOrganization, authorizedScope, OAuthClient {id, name}
 GET /api/v2/authorization/subjects/me
-    grants[].role.policies[]: domain, entityName, actions; entityName is "*" where the permission has two parts
+    grants[]: division {id, name}, role.policies[]: domain, entityName, actions. One grant in the division "*", or,
+    where a division was taken away, one in each that is left; entityName is "*" where the permission has two parts
     (agent-scripting:write is domain agent-scripting, entityName *, action write)
+GET, PUT /api/v2/authorization/divisions[/{id} | /home]
+    every division, whatever is granted: id, name, description, homeDivision. P none / authorization:division:edit
+GET /api/v2/authorization/divisionspermitted/me · …/paged/me · …/paged/{client id}
+    ?permission=routing:queue:view: the divisions in which the client has it, as a list or paged with allDivsPermitted
 GET /api/v2/agentassist/configs
     paged, entities without `content`. P agentassist:config:read
 GET, PUT /api/v2/agentassist/configs/{id}
@@ -98,6 +104,13 @@ POST /api/v2/audits/query/realtime
     interval, serviceName, filters, pageNumber, pageSize -> counted, without uris: user, client {id, selfUri},
     remoteIp, eventDate, entityType, entity {id, name}, propertyChanges. P audits:audit:view
 
+A client that lacks a permission altogether is answered 403 missing.any.permissions, its names in the message and in
+messageParams.permissions. What is in a division (member `division` {id, name}; the last queue of each organization and
+the list "Vulnerable customers" are in one apart, northwind's "Card security") and may not be seen there is left out of
+lists and totals; asked for by its id it is 403 missing.division.permission, "… in division [NAME]: [PERMISSION]",
+messageParams permissions, division, divisionId. Types without a division, and reads that need no permission, are not
+touched by divisions.
+
 `content` of an assist configuration and `data` of a session are kept and served as the exact bytes between the
 colon and the comma, white space included. A left-out member of a PUT is reset. Read-only members in a body are
 ignored. modifiedByApp is the OAuth client's id when a client wrote, null when a person did.
@@ -116,6 +129,8 @@ POST /practice/foreign-write    object (path), organization?, by?, and one of: e
                                 permission
 POST /practice/delete           object (path), organization?: it vanishes (404)
 POST /practice/permissions      organization, remove [..], add [..], reset true
+POST /practice/divisions        organization, remove [..], add [..] (names or ids), reset true; permissions [..]: only
+                                these there (default all)
 POST /practice/tokens/revoke    organization?, expire?: 401 bad.credentials, or credentials.expired
 POST /practice/switches         organization, and any of: unknown_keys "refuse" | "drop", lost_race_status 409 |
                                 412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
@@ -125,7 +140,7 @@ GET /practice/writes            every accepted write: sequence, at, organization
                                 came), correlation_id, path; ?object=ID&organization=SLUG
 GET /practice/requests          recent requests: at, method, path, query, status (null: connection broken),
                                 correlation_id, organization, if_match, if_none_match, body_sha256, fault
-GET /practice/organizations     slug, id, name, client_id, permissions, switches, objects
+GET /practice/organizations     slug, id, name, client_id, permissions, divisions, switches, objects
 GET /                           a page with forms for a newcomer
 
 Fault kinds (and their method, unless the rule names one; "write" is PUT, PATCH and POST, but for tokens and queries)

@@ -6,10 +6,13 @@ import hmac
 import math
 import secrets
 import time
+from collections.abc import Collection
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs
 
 from console.practice.answers import Answer, Refusal, Request, ok
+from console.practice.permitting import grants_of
 from console.practice.raw_json import dump
 from console.practice.state import Client, Organization, Token
 from console.practice.store import Store
@@ -136,32 +139,39 @@ def token_identity(organization: Organization) -> Answer:
 def subject(organization: Organization) -> Answer:
     """Answer `GET /api/v2/authorization/subjects/me`: one role with one policy for each domain and entity.
 
-    A permission of two parts, such as `agent-scripting:write`, shows with the entityName `*`.
+    It is granted in the division `*`, or, where a division was taken away, once in each that is left. A permission of
+    two parts, such as `agent-scripting:write`, shows with the entityName `*`.
     """
-    policies: dict[tuple[str, str], list[str]] = {}
-    for permission in sorted(organization.client.permissions):
-        domain, *entity, action = permission.split(":")
-        policies.setdefault((domain, entity[0] if entity else "*"), []).append(action)
-    grant = {
-        "subjectId": organization.client.id,
-        "division": {"id": organization.id, "name": "Home"},
-        "role": {
-            "id": f"role-{organization.slug}",
-            "name": "Config Vault",
-            "policies": [
-                {"domain": domain, "entityName": entity, "actions": actions}
-                for (domain, entity), actions in policies.items()
-            ],
-            "default": False,
-        },
-    }
     client = organization.client
+    grants = [
+        {
+            "subjectId": client.id,
+            "division": {**where, "selfUri": f"/api/v2/authorization/divisions/{where['id']}"},
+            "role": {
+                "id": f"role-{organization.slug}",
+                "name": client.name,
+                "policies": _policies(held),
+                "default": False,
+            },
+        }
+        for where, held in grants_of(organization)
+    ]
     return ok(
         {
             "id": client.id,
             "name": client.name,
-            "grants": [grant],
+            "grants": grants,
             "version": 1,
             "selfUri": "/api/v2/authorization/subjects/me",
         }
     )
+
+
+def _policies(permissions: Collection[str]) -> list[dict[str, Any]]:
+    policies: dict[tuple[str, str], list[str]] = {}
+    for permission in sorted(permissions):
+        domain, *entity, action = permission.split(":")
+        policies.setdefault((domain, entity[0] if entity else "*"), []).append(action)
+    return [
+        {"domain": domain, "entityName": entity, "actions": actions} for (domain, entity), actions in policies.items()
+    ]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from console.practice.answers import Answer, Refusal, Request, cursor_listing, not_found, ok, page
 from console.practice.declared import Declared
 from console.practice.raw_json import dump, join_members, load
-from console.practice.resource import Mount, allow, bad_value, require
+from console.practice.resource import Mount, allow, bad_value
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 VIEW = "businessrules:decisionTable:view"
@@ -53,10 +53,7 @@ class DecisionTables(Declared):
         rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
         if len(rest) < 2 or rest[1] != "versions":
             return super().answer(request, organization, mount)
-        require(request, organization, mount.read if request.method == "GET" else mount.write)
-        stored = organization.objects.get((self.family, rest[0]))
-        if stored is None or not self.there(stored):
-            raise not_found(request.path)
+        stored = self.find(request, organization, rest[0], mount)
         revision = stored.seen(request.stale_for)
         match rest[2:]:
             case [] if request.method == "POST":

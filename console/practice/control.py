@@ -20,6 +20,7 @@ from console.practice.access import Access
 from console.practice.answers import Answer, Refusal, Request, not_found, ok
 from console.practice.faults import FOREIGN_CONTENTS, Faults, RuleWrong
 from console.practice.permissions import EVERYTHING
+from console.practice.permitting import divisions_of
 from console.practice.raw_json import MalformedJson, dump, split_members
 from console.practice.resource import Resource, method_not_allowed, resource_at
 from console.practice.state import Organization, Revision, StoredObject
@@ -58,6 +59,7 @@ class Control:
             "/practice/foreign-write": self.foreign_write,
             "/practice/delete": self.delete,
             "/practice/permissions": self.set_permissions,
+            "/practice/divisions": self.set_divisions,
             "/practice/tokens/revoke": self.revoke_tokens,
             "/practice/switches": self.set_switches,
         }
@@ -115,6 +117,7 @@ class Control:
                 "name": one.name,
                 "client_id": one.client.id,
                 "permissions": sorted(one.client.permissions),
+                "divisions": divisions_of(one),
                 "switches": vars(one.switches),
                 "objects": [
                     {"family": stored.family, "id": stored.id, "version": stored.live.version}
@@ -202,6 +205,30 @@ class Control:
                 raise _wrong("A permission has the form domain:entity:action or domain:action.")
             self._store.set_permissions(organization, changed)
         return {"organization": organization.slug, "permissions": sorted(changed)}
+
+    def set_divisions(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Take divisions from the roles of an organization's OAuth client, or give them back: `remove`, `add`, `reset`.
+
+        Divisions are named by name or id. With `permissions` only those are taken, or given back, there.
+        """
+        with self._store.lock:
+            organization = self._organization(told)
+            known = {one["name"]: one["id"] for one in divisions_of(organization)}
+            ids = {}
+            for name in _texts(told, "remove") + _texts(told, "add"):
+                ids[name] = known.get(name, name)
+                if ids[name] not in known.values():
+                    raise _wrong(f"{name} is no division of {organization.slug}; there are {', '.join(known)}.")
+            which = set(_texts(told, "permissions")) or {"*"}
+            away = {} if told.get("reset") else {key: set(one) for key, one in organization.client.withheld.items()}
+            for name in _texts(told, "remove"):
+                away.setdefault(ids[name], set()).update(which)
+            for name in _texts(told, "add"):
+                left = away.pop(ids[name], set()) - which
+                if "*" not in which and left:
+                    away[ids[name]] = left
+            self._store.withhold(organization, away)
+            return {"organization": organization.slug, "divisions": divisions_of(organization)}
 
     def revoke_tokens(self, told: dict[str, Any]) -> dict[str, Any]:
         """End the tokens of an organization, or all: 401 bad.credentials, or credentials.expired with `expire` true."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 from console.practice.answers import Answer, Refusal, Request, not_found
 from console.practice.declared import ELSEWHERE, Declared, Mismatch
 from console.practice.raw_json import join_members
-from console.practice.resource import Mount, allow, require
+from console.practice.resource import Mount, allow
 from console.practice.state import Organization, Revision, StoredObject
 
 _ACTIONS = "/api/v2/integrations/actions"
@@ -52,10 +52,7 @@ class DataActions(_Actions):
         rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
         if len(rest) < 2 or rest[1] != "draft" or len(rest) > 3:
             return super().answer(request, organization, mount)
-        require(request, organization, mount.read if request.method == "GET" else mount.write)
-        stored = organization.objects.get((self.family, rest[0]))
-        if stored is None or not self.there(stored):
-            raise not_found(request.path)
+        stored = self.find(request, organization, rest[0], mount)
         draft = organization.objects[ActionDrafts.family, stored.id]
         if rest[2:] == ["publish"]:
             allow(request, "POST")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from console.practice.access import Access, subject, token_identity
 from console.practice.answers import Answer, Refusal, Request, not_found
 from console.practice.control import Control
+from console.practice.divisions import permitted
 from console.practice.families import FAMILIES
 from console.practice.faults import Faults, after_answer, before_answer
 from console.practice.history import read_histories
@@ -125,6 +126,12 @@ class Platform:
         singles: dict[str, tuple[str, Callable[[], Answer]]] = {
             "/api/v2/tokens/me": ("GET", lambda: token_identity(organization)),
             "/api/v2/authorization/subjects/me": ("GET", lambda: subject(organization)),
+            "/api/v2/authorization/divisionspermitted/me": ("GET", lambda: permitted(request, organization)),
+            "/api/v2/authorization/divisionspermitted/paged/me": ("GET", lambda: permitted(request, organization)),
+            f"/api/v2/authorization/divisionspermitted/paged/{organization.client.id}": (
+                "GET",
+                lambda: permitted(request, organization),
+            ),
             "/api/v2/analytics/agentassist/conversations/query": (
                 "POST",
                 lambda: query_conversations(request, organization),

@@ -21,6 +21,7 @@ class Estate:
     """One organization's furniture; names are what people there call things."""
 
     division: str
+    apart: str  # a division that few may see
     mail: str  # domain of its addresses
     zone: str  # IANA time zone
     language: str
@@ -41,6 +42,7 @@ class Estate:
 
 _NORTHWIND = Estate(
     division="EMEA",
+    apart="Card security",
     mail="northwind-bank.example",
     zone="Europe/London",
     language="en-gb",
@@ -125,6 +127,7 @@ _NORTHWIND = Estate(
 )
 _TAILSPIN = Estate(
     division="Europe",
+    apart="Portugal",
     mail="tailspin-outdoor.example",
     zone="Europe/Lisbon",
     language="en-ie",
@@ -162,6 +165,7 @@ _TAILSPIN = Estate(
 )
 _LAMNA = Estate(
     division="DACH",
+    apart="Pflege",
     mail="lamna-health.example",
     zone="Europe/Berlin",
     language="de-de",

@@ -3,6 +3,7 @@
 from console.practice.assist import AssistConfigs
 from console.practice.business_rules import DecisionTables
 from console.practice.data_actions import ActionDrafts, DataActions
+from console.practice.divisions import Divisions
 from console.practice.knowledge import KnowledgeBases, KnowledgeDocuments
 from console.practice.outbound import Campaigns
 from console.practice.published import PUBLISHED
@@ -25,4 +26,5 @@ FAMILIES: tuple[type[Resource], ...] = (
     KnowledgeDocuments,
     DataActions,
     ActionDrafts,
+    Divisions,
 )

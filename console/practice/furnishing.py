@@ -110,7 +110,9 @@ class Furnisher:
             keep = {"retentionType": "RetentionDays", "retentionDays": 180}
             yield self._made(ContactLists, name, first, keep, fixed={"size": size})
         for name in estate.dnc_lists:
-            first = {"division": self._home, "contactMethod": "Phone"}
+            # Of several, the last is in the division apart.
+            where = apart_of(self._slug, estate) if name in estate.dnc_lists[1:] else self._home
+            first = {"division": where, "contactMethod": "Phone"}
             rds = {"dncSourceType": "rds", "size": 40 * len(name)}
             yield self._made(DncLists, name, first, {"contactMethod": "Any"}, fixed=rds, by=1)
         for name, start, stop in estate.callable_times:
@@ -232,6 +234,11 @@ class Furnisher:
 def home_of(slug: str, estate: Estate) -> dict[str, str]:
     """Return the division that the organization's objects are in."""
     return {"id": known_id(slug, "division", estate.division), "name": estate.division}
+
+
+def apart_of(slug: str, estate: Estate) -> dict[str, str]:
+    """Return the division that few may see."""
+    return {"id": known_id(slug, "division", estate.apart), "name": estate.apart}
 
 
 def _text(content: str) -> list[dict[str, str]]:

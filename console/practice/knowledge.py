@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from console.practice.answers import Answer, Refusal, Request, cursor_listing, not_found, ok
 from console.practice.declared import Declared
+from console.practice.permitting import require
 from console.practice.raw_json import dump, join_members, load
-from console.practice.resource import Mount, Resource, allow, bad_value, require
+from console.practice.resource import Mount, Resource, allow, bad_value
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 _BASES = "/api/v2/knowledge/knowledgebases"

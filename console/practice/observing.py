@@ -11,8 +11,8 @@ from typing import Any
 from console.practice.answers import Answer, Refusal, Request, ok, page
 from console.practice.families import FAMILIES
 from console.practice.permissions import EVERYTHING
+from console.practice.permitting import require
 from console.practice.raw_json import load
-from console.practice.resource import require
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 ANALYTICS = "analytics:conversationAggregate:view"

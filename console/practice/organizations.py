@@ -1,5 +1,6 @@
 """The organizations that the platform starts with: hand-made, the same at every start, dated back from `now`."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from console.practice import lamna, northwind, tailspin
 from console.practice.estates import ESTATES
 from console.practice.founding import Founder
-from console.practice.furnishing import Furnisher, home_of
+from console.practice.furnishing import Furnisher, apart_of, home_of
 from console.practice.history import KeptHistory
 from console.practice.outbound import Campaigns
 from console.practice.permissions import EVERYTHING
@@ -92,13 +93,31 @@ def _found(now: datetime, slug: str, name: str, told: ModuleType, switches: Swit
     for number, (title, status, mode, author) in enumerate(told.CAMPAIGNS):
         keep(_campaign(now, slug, title, status, mode, people[author], number))
     for number, (title, members) in enumerate(told.QUEUES):
-        keep(_queue(now, slug, title, members, list(people.values())[number], number))
+        last = number and number == len(told.QUEUES) - 1
+        where = apart_of(slug, ESTATES[slug]) if last else {"id": known_id(slug, "division"), "name": "Home"}
+        keep(_queue(now, title, members, list(people.values())[number], number, where))
+    for stored in _divisions(now, slug, next(iter(people.values()))):
+        keep(stored)
     for stored in Furnisher(slug, organization.people, ESTATES[slug], now).objects():
         keep(stored)
     if slug == "northwind":
         for stored in Founder(organization.people, home_of(slug, ESTATES[slug]), now).objects():
             keep(stored)
     return organization
+
+
+def _divisions(now: datetime, slug: str, by: Person) -> Iterator[StoredObject]:
+    """Give the home division, the one that nearly everything is in, and one apart."""
+    estate = ESTATES[slug]
+    told = (
+        ({"id": known_id(slug, "division"), "name": "Home"}, "Default division of the organization"),
+        (home_of(slug, estate), "Where the contact centre keeps what it works with"),
+        (apart_of(slug, estate), "For the people who were told about it"),
+    )
+    at = moment(now, 390, "09:00", slug)
+    for number, (division, description) in enumerate(told):
+        members = {"name": dump(division["name"]), "description": dump(description)}
+        yield StoredObject("division", division["id"], [Revision(1, members, at, by)], {"homeDivision": number == 0})
 
 
 def _session(now: datetime, slug: str, data: dict[str, Any], by: Person) -> StoredObject:
@@ -152,7 +171,7 @@ def _campaign(now: datetime, slug: str, title: str, status: str, mode: str, by: 
     return StoredObject("campaign", known_id(slug, "campaign", title), revisions, {"dateCreated": timestamp(made)})
 
 
-def _queue(now: datetime, slug: str, title: str, count: int, by: Person, number: int) -> StoredObject:
+def _queue(now: datetime, title: str, count: int, by: Person, number: int, division: dict[str, str]) -> StoredObject:
     def medium(seconds: int, target: float, duration: int) -> dict[str, Any]:
         return {
             "alertingTimeoutSeconds": seconds,
@@ -169,7 +188,7 @@ def _queue(now: datetime, slug: str, title: str, count: int, by: Person, number:
     }
     first = dict(Queues.writable) | {
         "name": dump(title),
-        "division": dump({"id": known_id(slug, "division"), "name": "Home"}),
+        "division": dump(division),
         "description": dump(f"{title}: calls, messages and e-mail"),
         "mediaSettings": dump(media),
         "acwSettings": dump({"wrapupPrompt": "MANDATORY_TIMEOUT", "timeoutMs": 90_000}),

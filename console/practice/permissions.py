@@ -36,6 +36,7 @@ EVERYTHING = frozenset(
         "responses:library:edit",
         "responses:response:view",
         "responses:response:edit",
+        "authorization:division:edit",
         "businessrules:decisionTable:view",
         "businessrules:decisionTable:edit",
         "businessrules:businessRulesSchema:view",

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from console.practice.answers import Answer, Refusal, Request, cursor_page, not_found, page
+from console.practice.permitting import division_of, require, require_in_division, sees
 from console.practice.raw_json import MalformedJson, dump, join_members, load, split_members
 from console.practice.state import Organization, Person, Revision, StoredObject, timestamp
 from console.practice.store import Store
@@ -117,18 +118,25 @@ class Resource:
             allow(request, "GET")
             require(request, organization, mount.read)
             return self.list_of(request, organization, mount)
-        stored = organization.objects.get((self.family, rest[0]))
         if len(rest) > 1 and not (self.history and rest[1] == "versions" and len(rest) <= 3):
             raise not_found(request.path)
         allow(request, *(("GET", self.update) if len(rest) == 1 else ("GET",)))
-        require(request, organization, mount.read if request.method == "GET" else mount.write)
-        if stored is None or not self.there(stored):
-            raise not_found(request.path)
+        stored = self.find(request, organization, rest[0], mount)
         if len(rest) > 1:
             return self.answer_history(request, stored, rest[2:], mount)
         if request.method == self.update:
             return self.write(request, organization, stored)
         return self.get(request, organization, stored)
+
+    def find(self, request: Request, organization: Organization, object_id: str, mount: Mount) -> StoredObject:
+        """Return the object that a request is about. Raises `Refusal`: 403, 404."""
+        needed = mount.read if request.method == "GET" else mount.write
+        require(request, organization, needed)
+        stored = organization.objects.get((self.family, object_id))
+        if stored is None or not self.there(stored):
+            raise not_found(request.path)
+        require_in_division(request, organization, needed, division_of(stored))
+        return stored
 
     def answer_history(self, request: Request, stored: StoredObject, rest: list[str], mount: Mount) -> Answer:
         """Answer a request for the list of versions or for one of them."""
@@ -136,7 +144,7 @@ class Resource:
 
     def list_of(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer the list of the family's objects."""
-        found = organization.of_family(self.family)
+        found = [one for one in organization.of_family(self.family) if sees(organization, mount.read, division_of(one))]
         if self.listed_by is not None:
             wanted = request.query.get(self.listed_by)
             if not wanted:
@@ -322,30 +330,6 @@ class Resource:
             and whole_number(members.get("version")) == stored.live.version
             and self.contents(members) == stored.live.members
         )
-
-
-def require(request: Request, organization: Organization, *permissions: str) -> None:
-    """Raise the platform's 403 unless the organization's client has what `permissions` ask for, as in a `Mount`.
-
-    A person who does something elsewhere may do it.
-    """
-    ways = [set(way.split("+")) for text in permissions for way in text.split()]
-    held = organization.client.permissions
-    if request.person is not None or not ways or any(way <= held for way in ways):
-        return
-    together = len(ways) == 1 and len(ways[0]) > 1
-    names = ", ".join(sorted(ways[0] - held if together else {one for way in ways for one in way}))
-    how = (
-        "You are missing the following permission(s)"
-        if together
-        else "You must have at least one of the following permissions assigned"
-    )
-    raise Refusal(
-        HTTPStatus.FORBIDDEN,
-        "missing.any.permissions",
-        f"Unable to perform the requested action. {how}: [{names}]",
-        params={"permissions": names},
-    )
 
 
 def bad_value(key: str, value: bytes, wanted: str) -> Refusal:

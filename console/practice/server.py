@@ -251,6 +251,10 @@ class PracticeServer:
         """Change switches of an organization as `POST /practice/switches` does; return all of them."""
         return self.platform.control.set_switches({"organization": organization, **switches})
 
+    def set_divisions(self, organization: str, **told: Any) -> dict[str, Any]:
+        """Take divisions from an organization's client or give them back as `POST /practice/divisions` does."""
+        return self.platform.control.set_divisions({"organization": organization, **told})
+
     def writes(self, object_id: str | None = None) -> list[dict[str, Any]]:
         """Return the log of accepted writes, oldest first, of one object if its id is given."""
         with self.platform.store.lock:

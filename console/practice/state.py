@@ -105,6 +105,12 @@ class Client:
     name: str
     secret: str
     permissions: set[str]
+    withheld: dict[str, set[str]] = field(default_factory=dict)  # by division; "*" stands for all of them
+
+    def permissions_in(self, division: str) -> set[str]:
+        """Return what the client may do in a division."""
+        away = self.withheld.get(division, set())
+        return set() if "*" in away else self.permissions - away
 
 
 @dataclass

@@ -125,6 +125,8 @@ class Store:
                 one.objects[key].deleted = True
             case "permissions":
                 one.client.permissions = set(record["permissions"])
+            case "divisions":
+                one.client.withheld = {key: set(names) for key, names in record["withheld"].items()}
             case "switches":
                 one.switches = Switches(**record["switches"])
             case kind:
@@ -194,6 +196,12 @@ class Store:
         """Replace the permissions of the organization's OAuth client."""
         self._remember({"kind": "permissions", "organization": organization.slug, "permissions": sorted(permissions)})
         organization.client.permissions = permissions
+
+    def withhold(self, organization: Organization, withheld: dict[str, set[str]]) -> None:
+        """Replace what the organization's OAuth client may not do in which division."""
+        told = {key: sorted(names) for key, names in withheld.items()}
+        self._remember({"kind": "divisions", "organization": organization.slug, "withheld": told})
+        organization.client.withheld = withheld
 
     def set_switches(self, organization: Organization, switches: Switches) -> None:
         """Replace the switches of an organization."""

@@ -12,8 +12,9 @@ from typing import ClassVar
 
 from console.practice.answers import Answer, Refusal, Request, cursor_listing, not_found
 from console.practice.declared import Declared, ids_of
+from console.practice.permitting import require
 from console.practice.raw_json import dump, join_members
-from console.practice.resource import Mount, allow, bad_value, require
+from console.practice.resource import Mount, allow, bad_value
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 VIEW = "webDeployments:configuration:view"
@@ -58,14 +59,12 @@ class WebConfigurations(Declared):
     def answer(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer for the configurations, their versions, the draft, and its publication."""
         rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
-        require(request, organization, mount.read if request.method == "GET" else mount.write)
         if not rest:
             allow(request, "GET")
+            require(request, organization, mount.read)
             shown = [self._of(organization, one) for one in organization.of_family(self.family)]
             return cursor_listing(request, shown)
-        stored = organization.objects.get((self.family, rest[0]))
-        if stored is None or stored.deleted:
-            raise not_found(request.path)
+        stored = self.find(request, organization, rest[0], mount)
         draft = organization.objects[Drafts.family, stored.id]
         match rest[1:]:
             case ["versions"]:
