@@ -74,7 +74,6 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         Rollback.objects.filter(tenant__in=access.tenants_of(user), state__in=_OPEN_STATES)
         .annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
         .select_related("tenant", "config", "target", "requested_by")
-        .defer("body")
         .order_by("-for_me", "-requested_at")
     )
     return Overview(

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from rollbacks import guards, leases, surveys, transitions
 from rollbacks.models import Approval, Attempt, Rollback
-from rollbacks.plans import Body
 from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
 from rollbacks.tasks import apply_rollback_soon
@@ -96,8 +95,8 @@ def request_rollback(
             )
         )
     refusals = [check for check in checks if check.refuses]
-    live, body = survey.live, survey.body
-    if refusals or live is None or body is None:
+    live = survey.live
+    if refusals or live is None or not survey.steps:
         transitions.record_refused_request(
             config,
             actor=trail.actor_name(acting_user),
@@ -106,16 +105,13 @@ def request_rollback(
             checks=checks,
         )
         raise RequestRefused(refusals, survey)
-    rollback = _frozen(
-        survey, live, body, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes, only=only
-    )
-    return transitions.open_request(rollback, checks=checks)
+    rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes, only=only)
+    return transitions.open_request(rollback, survey.steps, checks=checks)
 
 
 def _frozen(
     survey: Survey,
     live: Live,
-    body: Body,
     *,
     reason: str,
     ticket: str,
@@ -131,16 +127,11 @@ def _frozen(
         base=live.snapshot,
         undoes=undoes,
         only=list(only),
-        method=survey.rtype.update_method,
-        path=surveys.object_path(survey.config),
-        body=body.raw,
-        body_sha256=body.sha256,
         base_version=live.base.version,
         base_etag=live.base.etag,
         base_digest=live.base.digest,
         target_digest=survey.target_digest,
-        sent_version=body.sent_version,
-        expected_version=body.expected_version,
+        expected_version=survey.expected_version,
         guard_level=survey.guard_level,
         type_profile=survey.rtype.profile,
         plan_digest=survey.plan_digest,

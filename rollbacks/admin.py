@@ -96,7 +96,6 @@ class AuditEntryAdmin(ScopedAdmin):
         entry = (
             AuditEntry.objects.filter(tenant__in=access.tenants_of(request.user), pk=key)
             .select_related("tenant", "config", "rollback__target")
-            .defer("rollback__body")
             .first()
         )
         if entry is None:

@@ -3,7 +3,6 @@
 What refuses before T1 is recorded on the rollback and in the trail, and nothing is sent.
 """
 
-import hashlib
 import time
 from datetime import timedelta
 from uuid import UUID
@@ -12,7 +11,7 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from rollbacks import audit, driving, guards, leases, surveys, transitions
+from rollbacks import audit, driving, facts, guards, leases, surveys, transitions
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import connections
@@ -114,13 +113,15 @@ def recover(
 
 
 def _plan_still_holds(rollback: Rollback, survey: surveys.Survey) -> guards.Check:
-    """Compare what was signed with what would be sent now, byte for byte."""
-    if hashlib.sha256(bytes(rollback.body)).hexdigest() != rollback.body_sha256:
-        return guards.refuse_altered_body()
+    """Compare what was signed with what is stored and with what would be sent now, byte for byte."""
+    same_rules = rollback.type_profile == survey.rtype.profile
+    if same_rules and facts.is_altered(rollback):
+        return guards.refuse_altered_plan()
     if survey.live is not None and survey.plan_digest != rollback.plan_digest and not survey.refusals:
+        what = "a member that is taken from live changed" if same_rules else "the rules of its type changed"
         return guards.check_live_unchanged(
             seen=rollback.plan_digest,
             now=survey.plan_digest,
-            moved="the plan made from it now is another one: a member that is taken from live, or the type, changed.",
+            moved=f"the plan made from it now is another one, because {what}.",
         )
     return guards.check_live_unchanged(seen="", now="", moved="")

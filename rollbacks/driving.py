@@ -19,7 +19,7 @@ import structlog
 from django.utils import timezone
 
 from rollbacks import audit, explaining, facts, leases, surveys, transitions
-from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.plans import usable_for_if_match
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
 from tenants import archive, capture, connections, importing
@@ -123,6 +123,7 @@ class _Driver:
 
     attempt: Attempt
     rollback: Rollback
+    step: Step
     rtype: ResourceType
     platform: Platform
     pace: Pace
@@ -132,23 +133,25 @@ class _Driver:
 
     @classmethod
     def of(cls, attempt_id: UUID, *, platform: Platform | None, pace: Pace, sleep: Sleep) -> "_Driver":
-        attempt = Attempt.objects.get(pk=attempt_id)
+        attempt = Attempt.objects.select_related("step").get(pk=attempt_id)
+        step = attempt.step
         rollback = load(attempt.rollback_id)
         return cls(
             attempt=attempt,
             rollback=rollback,
+            step=step,
             rtype=catalogue.get(rollback.config.resource_type),
             platform=platform or connections.connect(rollback.tenant),
             pace=pace,
             sleep=sleep,
             lease=leases.Lease(driver_name(), pace.lease),
             guarded=Guarded(
-                base_version=rollback.base_version,
-                base_etag=facts.bytes_or_none(rollback.base_etag),
-                base_digest=rollback.base_digest,
-                target_digest=rollback.target_digest,
-                expected_version=rollback.expected_version,
-                level=rollback.guard_level,
+                base_version=step.base_version,
+                base_etag=facts.bytes_or_none(step.base_etag),
+                base_digest=step.base_digest,
+                target_digest=step.target_digest,
+                expected_version=step.expected_version,
+                level=step.guard_level,
                 client_id=rollback.tenant.client_id,
             ),
         )
@@ -214,7 +217,7 @@ class _Driver:
         except archive.UnusableContent as error:
             return _Read(None, problem=str(error))
         read = _Read(live, answer)
-        expected = self.rollback.expected_version
+        expected = self.step.expected_version
         beyond = expected is not None and live.version is not None and live.version > expected
         if beyond and self.rtype.history_version_path is not None and expected is not None:
             try:
@@ -247,11 +250,11 @@ class _Driver:
             self._hold(refused, read)
             return False
         if_match = facts.bytes_or_none(self.attempt.if_match)
-        body = bytes(self.rollback.body)
+        body = bytes(self.step.body)
         try:
             answer = self.platform.write(
-                self.rollback.method,
-                self.rollback.path,
+                self.step.method,
+                self.step.path,
                 body,
                 if_match=if_match if usable_for_if_match(if_match) else None,
             )

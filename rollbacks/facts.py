@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rollbacks import audit
-from rollbacks.models import Approval, Attempt, Rollback, Send
+from rollbacks.models import Approval, Attempt, Rollback, Send, Step
+from rollbacks.plans import Base, Body, PlannedStep, StepKind, plan_digest
 from rollbacks.refusals import Told
 from rollbacks.verdicts import SendOutcome
 from tenants.models import Snapshot
@@ -92,21 +93,96 @@ def snapshot_facts(snapshot: Snapshot | None) -> dict[str, object] | None:
 
 
 def plan_facts(rollback: Rollback) -> dict[str, object]:
-    """Give what an entry says of a frozen plan: everything that an approval signs, and the numbers inside."""
-    return {
-        "request": f"{rollback.method} {rollback.path}",
+    """Give what an entry says of a frozen plan: everything that an approval signs, and the numbers inside.
+
+    One that is a single write reads as that write does; one of several names each of its steps.
+    """
+    steps = list(rollback.steps.all())
+    plan = {
         "base": {
             "version": rollback.base_version,
             "etag": etag_text(rollback.base_etag),
             "digest": rollback.base_digest,
         },
         "target": {"version": rollback.target.version, "digest": rollback.target_digest},
-        "sent_version": rollback.sent_version,
         "expected_version": rollback.expected_version,
-        "body_sha256": rollback.body_sha256,
         "guard_level": rollback.guard_level,
         "plan_digest": rollback.plan_digest,
     }
+    if len(steps) == 1:
+        return {**plan, **_request_facts(steps[0])}
+    return {**plan, "steps": [{**step_name(step, of=len(steps)), **_guard_facts(step)} for step in steps]}
+
+
+def write_facts(rollback: Rollback, step: Step) -> dict[str, object]:
+    """Give what an entry says of one write: which step of how many it is, its request, its guard and what it leaves."""
+    return {
+        "step": step_name(step, of=rollback.steps.count()),
+        **_guard_facts(step),
+        "target": {"version": rollback.target.version, "digest": step.target_digest},
+        "plan_digest": rollback.plan_digest,
+    }
+
+
+def step_name(step: Step, *, of: int) -> dict[str, object]:
+    """Give which step it is, of how many, and what it does."""
+    return {"number": step.number, "of": of, "kind": step.kind, "title": step.title}
+
+
+def _guard_facts(step: Step) -> dict[str, object]:
+    return {
+        **_request_facts(step),
+        "base": {"version": step.base_version, "etag": etag_text(step.base_etag), "digest": step.base_digest},
+        "target_digest": step.target_digest,
+        "expected_version": step.expected_version,
+        "guard_level": step.guard_level,
+    }
+
+
+def _request_facts(step: Step) -> dict[str, object]:
+    return {
+        "request": f"{step.method} {step.path}",
+        "sent_version": step.sent_version,
+        "body_sha256": step.body_sha256,
+    }
+
+
+def planned(step: Step) -> PlannedStep:
+    """Give a stored step as the plan that it was."""
+    return PlannedStep(
+        kind=StepKind(step.kind),
+        title=step.title,
+        resource_type=step.resource_type,
+        object_id=step.object_id,
+        observed_path=step.observed_path,
+        method=step.method,
+        path=step.path,
+        body=Body(bytes(step.body), step.sent_version, step.expected_version),
+        guard_level=step.guard_level,
+        base=Base(step.base_version, bytes_or_none(step.base_etag), step.base_digest),
+        target_digest=step.target_digest,
+    )
+
+
+def frozen_digest(rollback: Rollback) -> str:
+    """Give the digest of the plan as it is stored now; another one than was signed tells of altered rows."""
+    return plan_digest(
+        tenant=str(rollback.tenant_id),
+        resource_type=rollback.config.resource_type,
+        object_id=rollback.config.object_id,
+        base=Base(rollback.base_version, bytes_or_none(rollback.base_etag), rollback.base_digest),
+        target_digest=rollback.target_digest,
+        steps=[planned(step) for step in rollback.steps.all()],
+        profile=rollback.type_profile,
+    )
+
+
+def is_altered(rollback: Rollback) -> bool:
+    """Say whether a stored step is no longer the one that was approved: its bytes, its request or its guard."""
+    steps = list(rollback.steps.all())
+    return frozen_digest(rollback) != rollback.plan_digest or any(
+        planned(step).body.sha256 != step.body_sha256 for step in steps
+    )
 
 
 def bytes_or_none(stored: bytes | memoryview | None) -> bytes | None:

@@ -151,11 +151,11 @@ def check_schema(
     return _holds("schema", "Every field of the body is one that the type declares.")
 
 
-def refuse_altered_body() -> Check:
-    """Refuse stored bytes that are no longer the ones that were approved."""
+def refuse_altered_plan() -> Check:
+    """Refuse a stored plan that is no longer the one that was approved."""
     return _refuses(
         "target_readable",
-        "The stored body is no longer the one that was approved: its SHA-256 is another. Nothing was sent. "
+        "The stored plan is no longer the one that was approved: its digest is another. Nothing was sent. "
         "Have the database checked, and plan again.",
     )
 

@@ -133,7 +133,6 @@ def rollbacks(request: HttpRequest) -> HttpResponse:
     rows = (
         found.annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
         .select_related("tenant", "config", "target", "base", "requested_by")
-        .defer("body")
         .order_by("-requested_at", "pk")
     )
     count = waiting.count()

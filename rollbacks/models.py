@@ -1,4 +1,4 @@
-"""Rollbacks, who approved them, every attempt and send, and the audit trail.
+"""Rollbacks, their steps, who approved them, every attempt and send, and the audit trail.
 
 The trail points to what it speaks of, so everything it points to is protected from deletion. What must never happen is
 refused by the database: a second open attempt on an object, a second approval by the same person, a gap or a fork in a
@@ -39,19 +39,18 @@ class Rollback(models.Model):
 
     only = models.JSONField(default=list, help_text="JSON Pointers: restore just these values; empty for all of it.")
 
-    method = models.CharField(max_length=10)
-    path = models.CharField(max_length=500, help_text="Of the request, below the tenant's API host.")
-    body = models.BinaryField(help_text="The exact bytes to send, frozen when the plan was made.")
-    body_sha256 = models.CharField(max_length=64)
     base_version = models.BigIntegerField(null=True)
     base_etag = models.BinaryField(null=True)
     base_digest = models.CharField(max_length=64)
     target_digest = models.CharField(max_length=64)
-    sent_version = models.BigIntegerField(null=True, help_text="The version number inside the body.")
-    expected_version = models.BigIntegerField(null=True, help_text="What live bears once the write has landed.")
-    guard_level = models.CharField(max_length=1, choices=[("A", "A"), ("B", "B"), ("C", "C")])
+    expected_version = models.BigIntegerField(null=True, help_text="What live bears once every step has landed.")
+    guard_level = models.CharField(
+        max_length=1, choices=[("A", "A"), ("B", "B"), ("C", "C")], help_text="Of the step that is guarded least."
+    )
     type_profile = models.CharField(max_length=64, help_text="Digest of the resource type's declaration.")
     plan_digest = models.CharField(max_length=64)
+
+    notes = models.JSONField(default=list, help_text="What the plan leaves out or alone, in whole sentences.")
 
     reason = models.TextField()
     ticket = models.CharField(max_length=100, blank=True)
@@ -107,6 +106,65 @@ class Rollback(models.Model):
         return f"{self.config} to v{self.target.version}"
 
 
+class Step(models.Model):
+    """One write of a rollback, frozen with its plan: what it acts on, the exact bytes, its guard and what it leaves."""
+
+    class Kind(models.TextChoices):
+        WRITE = "write", "write the object"
+        CREATE_DRAFT = "create_draft", "make a draft"
+        WRITE_DRAFT = "write_draft", "write the draft"
+        PUBLISH = "publish", "publish the draft"
+        REPOINT = "repoint", "point at the new version"
+        NATIVE_ROLLBACK = "native_rollback", "roll back on the platform"
+        NATIVE_RESTORE = "native_restore", "restore on the platform"
+
+    rollback = models.ForeignKey(Rollback, on_delete=models.PROTECT, related_name="steps")
+    number = models.PositiveSmallIntegerField(help_text="From 1, in the order in which they are carried out.")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    title = models.CharField(max_length=400, help_text="What it does, for people.")
+    resource_type = models.CharField(max_length=80, help_text="Of the object that it acts on.")
+    object_id = models.CharField(max_length=200)
+    observed_path = models.CharField(
+        max_length=500, blank=True, help_text="What is read to judge it; empty for the live object."
+    )
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=500, help_text="Of the request, below the tenant's API host.")
+    body = models.BinaryField(help_text="The exact bytes to send, frozen when the plan was made.")
+    body_sha256 = models.CharField(max_length=64)
+    guard_level = models.CharField(max_length=1, choices=[("A", "A"), ("B", "B"), ("C", "C")])
+    base_version = models.BigIntegerField(null=True)
+    base_etag = models.BinaryField(null=True)
+    base_digest = models.CharField(max_length=64, help_text="Of what must stand before it.")
+    target_digest = models.CharField(max_length=64, help_text="Of what must stand after it.")
+    sent_version = models.BigIntegerField(null=True, help_text="The version number inside the body.")
+    expected_version = models.BigIntegerField(null=True, help_text="What it bears once the write has landed.")
+
+    class Meta:
+        ordering = ("rollback", "number")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("rollback", "number"), name="step_numbered_once"),
+            models.CheckConstraint(name="step_numbered_from_one", condition=Q(number__gte=1)),
+            models.CheckConstraint(name="step_guard_level_known", condition=Q(guard_level__in=["A", "B", "C"])),
+            models.CheckConstraint(
+                name="step_kind_known",
+                condition=Q(
+                    kind__in=[
+                        "write",
+                        "create_draft",
+                        "write_draft",
+                        "publish",
+                        "repoint",
+                        "native_rollback",
+                        "native_restore",
+                    ]
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"step {self.number} of {self.rollback}"
+
+
 class Approval(models.Model):
     """One person's word on one plan, bound to the digest of what they saw."""
 
@@ -140,6 +198,7 @@ class Attempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rollback = models.ForeignKey(Rollback, on_delete=models.PROTECT, related_name="attempts")
+    step = models.OneToOneField(Step, on_delete=models.PROTECT, related_name="attempt")
     config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="attempts")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     if_match = models.BinaryField(null=True)
@@ -159,7 +218,6 @@ class Attempt(models.Model):
         ordering = ("opened_at",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("config",), condition=Q(state="open"), name="one_open_attempt_a_config"),
-            models.UniqueConstraint(fields=("rollback",), name="one_attempt_a_rollback"),
             models.CheckConstraint(
                 name="attempt_closed_with_verdict",
                 condition=Q(state="open", closed_at__isnull=True)

@@ -5,8 +5,9 @@ strings are spelled as they were; only the version number is written anew.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tenants.documents import (
     InvalidPointer,
@@ -192,10 +193,82 @@ def _another_item(rtype: ResourceType, pointer: str, *, target: bytes, live: byt
     return ""
 
 
+class StepKind(StrEnum):
+    """What one step of a rollback does."""
+
+    WRITE = "write"
+    """Write the object itself."""
+    CREATE_DRAFT = "create_draft"
+    """Have the platform make a draft out of what is live."""
+    WRITE_DRAFT = "write_draft"
+    """Write the draft; live does not change."""
+    PUBLISH = "publish"
+    """Make the draft the live version."""
+    REPOINT = "repoint"
+    """Point another object, which uses this one, at the new version."""
+    NATIVE_ROLLBACK = "native_rollback"
+    """Have the platform make one of its own versions the current one."""
+    NATIVE_RESTORE = "native_restore"
+    """Have the platform make a new version out of one of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One write of a plan: what it acts on, the exact bytes, its guard and what it is to leave."""
+
+    kind: StepKind
+    title: str
+    """What it does, for people."""
+    resource_type: str
+    object_id: str
+    observed_path: str = ""
+    """What is read to judge it; empty for the live object."""
+    method: str
+    path: str
+    body: Body
+    guard_level: str
+    base: Base
+    """What must stand before it."""
+    target_digest: str
+    """Of what must stand after it."""
+
+    def signed(self) -> dict[str, Value]:
+        """Give everything of it that an approval signs."""
+        return {
+            "kind": str(self.kind),
+            "type": self.resource_type,
+            "object": self.object_id,
+            "observed": self.observed_path,
+            "request": f"{self.method} {self.path}",
+            "base_version": self.base.version,
+            "base_etag": None if self.base.etag is None else self.base.etag.hex(),
+            "base_digest": self.base.digest,
+            "target_digest": self.target_digest,
+            "expected_version": self.body.expected_version,
+            "body_sha256": self.body.sha256,
+            "guard_level": self.guard_level,
+        }
+
+
+def weakest_level(levels: Iterable[str]) -> str:
+    """Give the level of the step that is guarded least: C before B before A."""
+    return max(levels, default=Guard.COMPARE.level)
+
+
 def plan_digest(
-    *, tenant: str, resource_type: str, object_id: str, base: Base, target_digest: str, body_sha256: str, profile: str
+    *,
+    tenant: str,
+    resource_type: str,
+    object_id: str,
+    base: Base,
+    target_digest: str,
+    steps: Sequence[PlannedStep],
+    profile: str,
 ) -> str:
-    """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it."""
+    """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it.
+
+    Every step is signed whole, and so is their order.
+    """
     signed: dict[str, Value] = {
         "tenant": tenant,
         "type": resource_type,
@@ -204,7 +277,7 @@ def plan_digest(
         "base_etag": None if base.etag is None else base.etag.hex(),
         "base_digest": base.digest,
         "target_digest": target_digest,
-        "body_sha256": body_sha256,
+        "steps": [step.signed() for step in steps],
         "type_profile": profile,
     }
     return hashlib.sha256(canonical_bytes(signed)).hexdigest()

@@ -192,6 +192,7 @@ def _page(
         "rollback": rollback,
         "config": rollback.config,
         "attempt": attempt,
+        "writes": list(rollback.steps.select_related("attempt")),
         "sends": list(attempt.sends.all()) if attempt is not None else [],
         "steps": _steps(rollback),
         "banner": banner_of(rollback, attempt),
@@ -217,7 +218,7 @@ def _page(
             word="and",
         ),
         "entries": list(AuditEntry.objects.filter(rollback=rollback).defer("payload").order_by("seq")[:SHOWN_ENTRIES]),
-        "undone_by": list(rollback.undone_by.select_related("base", "target").defer("body")),
+        "undone_by": list(rollback.undone_by.select_related("base", "target")),
     }
     response = TemplateResponse(request, "rollbacks/rollback.html", context)
     response.status_code = status
@@ -355,8 +356,7 @@ def evidence_of(rollback: Rollback, attempt: Attempt | None) -> list[tuple[str, 
 
 def _frozen_difference(rollback: Rollback) -> tuple[list[showing.ChangeRow], str]:
     try:
-        rtype = catalogue.get(rollback.config.resource_type)
-        difference = surveys.difference_made(rtype, archive.value_of(rollback.base), bytes(rollback.body))
+        difference = surveys.difference_of(rollback)
     except (archive.UnusableContent, catalogue.UnknownType) as error:
         return [], f"The difference cannot be shown. {error}"
     return showing.change_rows(difference.changes), ""

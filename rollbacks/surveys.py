@@ -38,7 +38,8 @@ class Survey:
     rtype: ResourceType
     target: Snapshot
     live: Live | None
-    body: plans.Body | None
+    steps: tuple[plans.PlannedStep, ...]
+    """What would be sent, in its order; empty where nothing can be."""
     target_digest: str
     guard_level: str
     plan_digest: str
@@ -51,6 +52,12 @@ class Survey:
     def refusals(self) -> tuple[guards.Check, ...]:
         """Every guard that refuses; nothing may be sent while there is one."""
         return tuple(check for check in self.checks if check.refuses)
+
+    @property
+    def expected_version(self) -> int | None:
+        """What live bears once every step has landed; None for a type without versions."""
+        own = [step for step in self.steps if step.object_id == self.config.object_id and not step.observed_path]
+        return own[-1].body.expected_version if own else None
 
 
 class LiveUnreadable(Exception):
@@ -105,6 +112,9 @@ def take_survey(
     body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
     level = plans.guard_level(rtype, live.base.etag if live else None)
+    steps: tuple[plans.PlannedStep, ...] = ()
+    if live is not None and body is not None:
+        steps = (_plain_write(config, rtype, live, body, level=level, target_digest=target_digest),)
     needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
     given = facts.approvals_given(planned) if planned is not None else 0
     checks = [
@@ -145,10 +155,10 @@ def take_survey(
         rtype=rtype,
         target=target,
         live=live,
-        body=body,
+        steps=steps,
         target_digest=target_digest,
-        guard_level=level,
-        plan_digest=_plan_digest(config, rtype, target_digest, live, body),
+        guard_level=plans.weakest_level(step.guard_level for step in steps) if steps else level,
+        plan_digest=_plan_digest(config, rtype, target_digest, live, steps),
         difference=_difference(rtype, live, body),
         kept_from_live=tuple(key for key in rtype.stateful if live is not None and key in live.value),
         checks=tuple(checks),
@@ -195,6 +205,23 @@ def _body(rtype: ResourceType, wanted: bytes, live: Live) -> plans.Body | None:
         return plans.build_body(rtype, target=wanted, live=live.answer.body, base_version=live.base.version)
     except InvalidDocument:
         return None
+
+
+def _plain_write(
+    config: TrackedConfig, rtype: ResourceType, live: Live, body: plans.Body, *, level: str, target_digest: str
+) -> plans.PlannedStep:
+    return plans.PlannedStep(
+        kind=plans.StepKind.WRITE,
+        title=f"Write the {rtype.title}",
+        resource_type=config.resource_type,
+        object_id=config.object_id,
+        method=rtype.update_method,
+        path=object_path(config),
+        body=body,
+        guard_level=level,
+        base=live.base,
+        target_digest=target_digest,
+    )
 
 
 def _unknown(rtype: ResourceType, value: dict[str, Value]) -> set[str]:
@@ -254,9 +281,13 @@ def _text(base: plans.Base) -> str:
 
 
 def _plan_digest(
-    config: TrackedConfig, rtype: ResourceType, target_digest: str, live: Live | None, body: plans.Body | None
+    config: TrackedConfig,
+    rtype: ResourceType,
+    target_digest: str,
+    live: Live | None,
+    steps: Sequence[plans.PlannedStep],
 ) -> str:
-    if live is None or body is None:
+    if live is None or not steps:
         return ""
     return plans.plan_digest(
         tenant=str(config.tenant_id),
@@ -264,7 +295,7 @@ def _plan_digest(
         object_id=config.object_id,
         base=live.base,
         target_digest=target_digest,
-        body_sha256=body.sha256,
+        steps=steps,
         profile=rtype.profile,
     )
 
@@ -280,7 +311,7 @@ def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
     """Give the frozen base and what the write was to leave, as values for a page; raises UnusableContent."""
     rtype = catalogue.get(rollback.config.resource_type)
     before = archive.value_of(rollback.base)
-    return before, _after(rtype, before, bytes(rollback.body))
+    return before, _after(rtype, before, bytes(rollback.steps.get().body))
 
 
 def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None) -> Difference | None:

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from rollbacks import applying, driving, facts, surveys
 from rollbacks.actions import NotAllowed, RequestRefused
-from rollbacks.models import Attempt, Rollback, Send
+from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
 from tenants import archive
 from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from rollbacks.guards import Check
+    from rollbacks.plans import Body, PlannedStep
     from rollbacks.surveys import Survey
     from tenants.documents import Difference
     from tenants.models import Snapshot
@@ -79,6 +80,7 @@ def _between(rollbacks: "QuerySet[Rollback]", digits: str) -> "QuerySet[Rollback
 
 def describe(rollback: Rollback) -> dict[str, Any]:
     """Give the document that `rollback --json` and `apply --json` print (CONTRACT.md)."""
+    steps = list(rollback.steps.select_related("attempt"))
     attempts = list(rollback.attempts.prefetch_related("sends"))
     try:
         changes: list[Any] = surveys.difference_of(rollback).to_json()
@@ -96,12 +98,13 @@ def describe(rollback: Rollback) -> dict[str, Any]:
             "digest": rollback.base_digest,
         },
         "target": {"version": rollback.target.version, "digest": rollback.target_digest},
-        "sent_version": rollback.sent_version,
+        "sent_version": _sent_version(steps),
         "live": _describe_live(rollback.config.live),
         "plan_digest": rollback.plan_digest,
         "refusals": rollback.refusals,
         "refusal": facts.refusal_json(facts.last_refusal(attempts[-1])) if attempts else None,
         "changes": changes,
+        "steps": [_describe_step(facts.planned(step), step) for step in steps],
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
@@ -110,7 +113,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
 
 def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
     """Give the same document for a plan that was not stored: a dry run, or one that guards refused."""
-    live, body = survey.live, survey.body
+    live = survey.live
     return {
         "id": None,
         "state": "refused" if survey.refusals else "planned",
@@ -124,15 +127,42 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
             "digest": live.base.digest,
         },
         "target": {"version": survey.target.version, "digest": survey.target_digest},
-        "sent_version": None if body is None else body.sent_version,
+        "sent_version": _sent_version([step.body for step in survey.steps]),
         "live": _describe_live(None if live is None else live.snapshot),
         "plan_digest": survey.plan_digest or None,
         "refusals": [check.to_json() for check in survey.refusals],
         "refusal": None,
         "changes": [] if survey.difference is None else survey.difference.to_json(),
+        "steps": [_describe_step(step) for step in survey.steps],
         "attempts": [],
         "requested_by": requester,
         "approved_by": [],
+    }
+
+
+def _sent_version(numbered: "Sequence[Step | Body]") -> int | None:
+    """Give the version number that the last body carries which carries one."""
+    return next((one.sent_version for one in reversed(numbered) if one.sent_version is not None), None)
+
+
+def _describe_step(planned: "PlannedStep", stored: Step | None = None) -> dict[str, Any]:
+    attempt: Attempt | None = None if stored is None else getattr(stored, "attempt", None)
+    return {
+        "kind": planned.kind,
+        "title": planned.title,
+        "request": f"{planned.method} {planned.path}",
+        "guard": planned.guard_level,
+        "base": {
+            "version": planned.base.version,
+            "etag": facts.etag_text(planned.base.etag),
+            "digest": planned.base.digest,
+        },
+        "target_digest": planned.target_digest,
+        "sent_version": planned.body.sent_version,
+        "expected_version": planned.body.expected_version,
+        "body_sha256": planned.body.sha256,
+        "state": "planned" if attempt is None else attempt.state,
+        "verdict": None if attempt is None else attempt.verdict or None,
     }
 
 

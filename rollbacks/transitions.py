@@ -13,9 +13,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, one_object
+from rollbacks import audit, facts, guards, one_object, stepping
 from rollbacks.leases import Lease, LeaseLost
-from rollbacks.models import Approval, Attempt, Rollback, Send
+from rollbacks.models import Approval, Attempt, Rollback, Send, Step
+from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
 from rollbacks.verdicts import Verdict
 from tenants import drift
@@ -59,12 +60,13 @@ def _move(rollback: Rollback, after: State, **fields: object) -> None:
     rollback.refresh_from_db()
 
 
-def open_request(rollback: Rollback, *, checks: Sequence[guards.Check]) -> Rollback:
+def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Sequence[guards.Check]) -> Rollback:
     """Store a new request, awaiting approval or, where none is needed, approved."""
     with transaction.atomic():
         rollback.state = State.AWAITING_APPROVAL if rollback.approvals_needed else State.APPROVED
         rollback.state_changed_at = rollback.requested_at
         rollback.save(force_insert=True)
+        Step.objects.bulk_create(_frozen(rollback, number, step) for number, step in enumerate(steps, start=1))
         audit.append(
             "rollback.requested",
             tenant=rollback.tenant,
@@ -77,6 +79,29 @@ def open_request(rollback: Rollback, *, checks: Sequence[guards.Check]) -> Rollb
             },
         )
     return rollback
+
+
+def _frozen(rollback: Rollback, number: int, step: PlannedStep) -> Step:
+    return Step(
+        rollback=rollback,
+        number=number,
+        kind=step.kind,
+        title=step.title,
+        resource_type=step.resource_type,
+        object_id=step.object_id,
+        observed_path=step.observed_path,
+        method=step.method,
+        path=step.path,
+        body=step.body.raw,
+        body_sha256=step.body.sha256,
+        guard_level=step.guard_level,
+        base_version=step.base.version,
+        base_etag=step.base.etag,
+        base_digest=step.base.digest,
+        target_digest=step.target_digest,
+        sent_version=step.body.sent_version,
+        expected_version=step.body.expected_version,
+    )
 
 
 def record_refused_request(
@@ -264,34 +289,10 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         ]
         if any(check.refuses for check in checks):
             raise RunRefused(checks)
-        attempt = Attempt.objects.create(
-            rollback=locked,
-            config=config,
-            if_match=locked.base_etag if locked.guard_level == "A" else None,
-            body_sha256=locked.body_sha256,
-            opened_at=now,
-            driver=lease.driver,
-            driven_until=now + timedelta(seconds=lease.seconds),
-            horizon_at=now + timedelta(seconds=horizon_seconds),
-        )
         _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)
-        audit.append(
-            "write.intent",
-            tenant=tenant,
-            actor=actor,
-            config=config,
-            rollback=locked,
-            attempt=attempt,
-            details={
-                **facts.plan_facts(locked),
-                "if_match": facts.etag_text(attempt.if_match),
-                "requested_by": locked.requester,
-                "approved_by": facts.approvers_of(locked),
-                "reason": locked.reason,
-                "ticket": locked.ticket,
-            },
+        return stepping.open_attempt(
+            locked, locked.steps.get(number=1), config, lease=lease, horizon_seconds=horizon_seconds, actor=actor
         )
-    return attempt
 
 
 def _approvals_before_sending(rollback: Rollback) -> guards.Check:
@@ -422,7 +423,7 @@ def close_attempt(
             rollback=rollback,
             attempt=attempt,
             details={
-                **facts.plan_facts(rollback),
+                **facts.write_facts(rollback, attempt.step),
                 "verdict": verdict,
                 "evidence": dict(evidence),
                 "if_match": facts.etag_text(attempt.if_match),

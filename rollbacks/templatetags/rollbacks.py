@@ -31,7 +31,7 @@ def rollbacks_of(config: TrackedConfig) -> OfConfig:
 
     The page decides who may see the configuration; this adds nothing to that.
     """
-    rows = Rollback.objects.filter(config=config).select_related("target", "base", "requested_by").defer("body")
+    rows = Rollback.objects.filter(config=config).select_related("target", "base", "requested_by")
     still = [state.value for state in (*PENDING, *RUNNING)]
     return OfConfig(open=tuple(rows.filter(state__in=still)), recent=tuple(rows.exclude(state__in=still)[:RECENT]))
 
@@ -52,7 +52,6 @@ def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
         Attempt.objects.filter(config=config, verdict__in=("verified", "divergent", "overwritten"))
         .exclude(read_back=None)
         .select_related("rollback__target")
-        .defer("rollback__body")
     )
     return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
 

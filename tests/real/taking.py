@@ -205,7 +205,7 @@ class _Taking:
         writes = self.served.writes(self.history.name)[before:]
         etag = bytes(rollback.base_etag or b"").decode()
         once = [(one["sha256"], one["if_match"], one["version"]) for one in writes] == [
-            (rollback.body_sha256, etag, rollback.expected_version)
+            (rollback.steps.get().body_sha256, etag, rollback.expected_version)
         ]
         self.report.check(once, f"Back to {what}: the platform's log shows {writes}.")
         live = extract(self.served.bytes_of(self.history.name), "/content") == file.value_bytes

@@ -40,7 +40,7 @@ def test_the_entry_of_a_write_shows_everything_that_an_auditor_asks_for(desk: De
         bytes(after.etag or b"").hex(" "),
         rollback.base_digest,
         rollback.target_digest,
-        rollback.body_sha256,
+        rollback.steps.get().body_sha256,
         rollback.plan_digest,
         sent.correlation_id,
         "200",

@@ -1,5 +1,7 @@
 """What changes between T1 and a send: a freeze, other credentials, a person who has seen enough."""
 
+import hashlib
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -110,10 +112,17 @@ def test_nobody_closes_an_attempt_as_presumed_while_a_worker_drives_it(desk: Des
 
 def test_a_stored_body_that_was_altered_after_the_approval_is_not_sent(desk: Desk) -> None:
     rollback = desk.approved()
-    Rollback.objects.filter(pk=rollback.pk).update(body=bytes(rollback.body).replace(b"0.65", b"0.05"))
-    rollback = desk.run(rollback)
-    assert rollback.state == "approved"
-    assert "no longer the one that was approved" in rollback.explanation
+    step = rollback.steps.get()
+    altered = bytes(step.body).replace(b"0.65", b"0.05")
+    rollback.steps.update(body=altered)
+    refused = desk.run(rollback)
+    assert refused.state == "approved"
+    assert "no longer the one that was approved" in refused.explanation
+    # Whoever altered the bytes may have known to write down their digest as well; the approval still signs another one.
+    rollback.steps.update(body_sha256=hashlib.sha256(altered).hexdigest())
+    refused = desk.run(rollback)
+    assert refused.state == "approved"
+    assert "no longer the one that was approved" in refused.explanation
     assert desk.writes() == []
 
 

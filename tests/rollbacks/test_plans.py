@@ -1,12 +1,16 @@
 """The exact bytes of a rollback, and what an approval signs."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from rollbacks.plans import (
     Base,
+    Body,
     NotOnBothSides,
+    PlannedStep,
+    StepKind,
     build_body,
     guard_level,
     plan_digest,
@@ -93,13 +97,40 @@ def test_the_level_is_the_one_that_the_server_really_checks() -> None:
 
 
 def test_anything_different_in_what_would_happen_changes_the_signed_digest() -> None:
+    step = PlannedStep(
+        kind=StepKind.WRITE,
+        title="Write the object",
+        resource_type="agentassist.config",
+        object_id="cfg-1",
+        method="PUT",
+        path="/api/v2/agentassist/configs/cfg-1",
+        body=Body(b"{}", 43, 43),
+        guard_level="A",
+        base=Base(42, b'"42-9f3c"', "0" * 64),
+        target_digest="1" * 64,
+    )
+    others: list[dict[str, Any]] = [
+        {"kind": StepKind.PUBLISH},
+        {"resource_type": "analytics.agentassist.config"},
+        {"object_id": "cfg-2"},
+        {"observed_path": "/api/v2/agentassist/configs/cfg-1/draft"},
+        {"method": "PATCH"},
+        {"path": "/api/v2/agentassist/configs/cfg-2"},
+        {"body": Body(b"[]", 43, 43)},
+        {"body": Body(b"{}", 43, 44)},
+        {"guard_level": "C"},
+        {"base": Base(43, b'"42-9f3c"', "0" * 64)},
+        {"base": Base(42, None, "0" * 64)},
+        {"base": Base(42, b'"42-9f3c"', "9" * 64)},
+        {"target_digest": "9" * 64},
+    ]
     signed: dict[str, object] = {
         "tenant": "t",
         "resource_type": "agentassist.config",
         "object_id": "cfg-1",
         "base": Base(42, b'"42-9f3c"', "0" * 64),
         "target_digest": "1" * 64,
-        "body_sha256": "2" * 64,
+        "steps": [step],
         "profile": "3" * 64,
     }
     changes: list[dict[str, object]] = [
@@ -110,9 +141,11 @@ def test_anything_different_in_what_would_happen_changes_the_signed_digest() -> 
         {"base": Base(42, None, "0" * 64)},
         {"base": Base(42, b'"42-9f3c"', "9" * 64)},
         {"target_digest": "9" * 64},
-        {"body_sha256": "9" * 64},
+        {"steps": []},
+        {"steps": [step, step]},
         {"profile": "9" * 64},
     ]
+    changes += [{"steps": [replace(step, **other)]} for other in others]
     digests = {plan_digest(**{**signed, **change}) for change in [{}, *changes]}  # type: ignore[arg-type]
     assert len(digests) == len(changes) + 1
 

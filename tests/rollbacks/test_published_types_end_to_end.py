@@ -51,7 +51,7 @@ def test_what_a_stranger_changed_at_night_is_taken_back(desk: Desk, name: str, m
     desk.approve(rollback)
     done = applying.apply(rollback.pk, pace=QUICK)
 
-    assert (done.guard_level, done.method) == (level, rtype.update_method)
+    assert (done.guard_level, done.steps.get().method) == (level, rtype.update_method)
     assert done.verdict in {"verified", "reached"}, done.explanation
     making.look(config)
     config = TrackedConfig.objects.select_related("live", "baseline").get(pk=config.pk)

@@ -45,6 +45,21 @@ DOCUMENT: Json = {
     "plan_digest": str,
     "refusals": [{"guard": str, "message": str}],
     "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
+    "steps": [
+        {
+            "kind": str,
+            "title": str,
+            "request": str,
+            "guard": str,
+            "base": STATE,
+            "target_digest": str,
+            "sent_version": int,
+            "expected_version": int,
+            "body_sha256": str,
+            "state": str,
+            "verdict": TEXT_OR_NOT,
+        }
+    ],
     "attempts": [
         {
             "if_match": TEXT_OR_NOT,

@@ -104,8 +104,8 @@ def campaign(practice: PracticeServer, people: People) -> Case:
 
 def test_a_campaign_echoes_the_live_version_and_the_server_counts(campaign: Case) -> None:
     rollback = campaign.approved(4)
-    assert (rollback.guard_level, rollback.sent_version, rollback.expected_version) == ("B", 5, 6)
-    assert json.loads(bytes(rollback.body))["version"] == 5
+    assert (rollback.guard_level, rollback.steps.get().sent_version, rollback.expected_version) == ("B", 5, 6)
+    assert json.loads(bytes(rollback.steps.get().body))["version"] == 5
     rollback = campaign.run(rollback)
     assert (rollback.state, rollback.verdict) == ("applied", "verified")
     (write,) = campaign.writes()
@@ -125,7 +125,7 @@ def test_the_status_of_a_campaign_stays_as_it_is_on_live(campaign: Case) -> None
     assert survey.kept_from_live == ("campaignStatus",)
     assert survey.difference is not None
     assert [change.path for change in survey.difference.changes] == ["/outboundLineCount"]
-    assert json.loads(bytes(rollback.body))["campaignStatus"] == "off"
+    assert json.loads(bytes(rollback.steps.get().body))["campaignStatus"] == "off"
     assert campaign.run(rollback).verdict == "verified"
     assert campaign.live()["campaignStatus"] == "off"
 
@@ -144,7 +144,7 @@ def test_a_campaign_that_completed_between_approval_and_run_stays_complete(
 def test_a_field_that_only_live_has_is_cleared_by_an_explicit_null(campaign: Case) -> None:
     campaign.edit("/edgeGroup", {"id": "5a2d8f0e-6f7b-4a55-9a39-8f1f5f1f0c11", "name": "Frankfurt"})
     rollback = campaign.approved(5)
-    assert json.loads(bytes(rollback.body))["edgeGroup"] is None
+    assert json.loads(bytes(rollback.steps.get().body))["edgeGroup"] is None
     assert campaign.run(rollback).verdict == "verified"
     assert "edgeGroup" not in campaign.live()
 
@@ -197,7 +197,7 @@ def session(request: pytest.FixtureRequest, practice: PracticeServer, people: Pe
 def test_a_session_goes_back_as_live_plus_one(session: Case) -> None:
     old = version(session.config, 3)
     rollback = session.approved(3)
-    assert (rollback.guard_level, rollback.sent_version, rollback.expected_version) == ("B", 5, 5)
+    assert (rollback.guard_level, rollback.steps.get().sent_version, rollback.expected_version) == ("B", 5, 5)
     rollback = session.run(rollback)
     assert (rollback.state, rollback.verdict) == ("applied", "verified")
     (write,) = session.writes()
@@ -236,8 +236,8 @@ def queue(practice: PracticeServer, people: People) -> Case:
 
 def test_a_queue_goes_back_at_level_c_and_the_race_window_is_recorded(queue: Case) -> None:
     rollback = queue.approved(1)
-    assert (rollback.guard_level, rollback.sent_version, rollback.expected_version) == ("C", None, None)
-    assert "version" not in json.loads(bytes(rollback.body))
+    assert (rollback.guard_level, rollback.steps.get().sent_version, rollback.expected_version) == ("C", None, None)
+    assert "version" not in json.loads(bytes(rollback.steps.get().body))
     rollback = queue.run(rollback)
     assert (rollback.state, rollback.verdict) == ("applied", "verified")
     assert queue.live()["acwSettings"]["timeoutMs"] == 90_000
