@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import access, capture, connections, drift, importing, regions, trail
+from tenants import access, capture, connections, drift, importing, regions, sweeping, trail
 from tenants.access import Role
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
@@ -175,11 +175,7 @@ def track_configs(
 ) -> capture.Tracking:
     """Start keeping the history of objects (all or none); they are due for a look at once. Needs operator."""
     _require(acting_user, tenant, Role.OPERATOR)
-    with transaction.atomic():
-        tracking = capture.track(tenant, rtype, object_ids)
-        for config in tracking.added:
-            trail.report("config.tracked", tenant=tenant, actor=trail.actor_name(acting_user), config=config)
-    return tracking
+    return sweeping.track_found(tenant, rtype, object_ids, actor=trail.actor_name(acting_user))
 
 
 def capture_now(

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from django.db import transaction
 from django.db.models import F
@@ -35,6 +34,7 @@ from django.utils import timezone
 from tenants import archive, object_paths, sightings, trail
 from tenants import live as live_object
 from tenants.archive import UnusableContent
+from tenants.causes import Cause, cause_of
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote.errors import (
     AddressNotAllowed,
@@ -48,9 +48,11 @@ from tenants.remote.errors import (
     WrongOrganization,
 )
 from tenants.resource_types import catalogue
-from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, Paging, ResourceType, VersionRule
+from tenants.resource_types.definition import ResourceType, VersionRule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenants.documents import Value
     from tenants.remote.answers import Answer
     from tenants.remote.client import Platform
@@ -101,10 +103,6 @@ class Tracking:
     already: list[TrackedConfig]
 
 
-class NotListed(ValueError):
-    """The platform has no list of the type's objects; the message is a sentence."""
-
-
 # --- what to look at -------------------------------------------------------------------------------------------------
 
 
@@ -129,47 +127,6 @@ def track(tenant: Tenant, rtype: ResourceType, object_ids: "list[str] | dict[str
             )
             (tracking.added if created else tracking.already).append(config)
     return tracking
-
-
-def discover(tenant: Tenant, rtype: ResourceType, platform: "Platform") -> list[tuple[str, str]]:
-    """Give `(object id, name)` of every object of the type that the tenant's client can see, in the platform's order.
-
-    Raises NotListed for a type that cannot be listed, and the tree of `remote.errors`. A client sees only the
-    divisions of its roles (PLATFORM.md, "Access"), so an object that is missing here may still exist.
-    """
-    if rtype.is_singleton:
-        return [(SINGLETON_ID, rtype.title)]
-    if rtype.list_path is None or (rtype.in_parent and not rtype.parent):
-        why = "the platform has no list of them" if rtype.list_path is None else "they are listed inside other objects"
-        raise NotListed(
-            f"Objects of the type {rtype.name} cannot be listed: {why}. Name their ids instead; nothing was tracked in "
-            f"{tenant.slug}."
-        )
-    if not rtype.in_parent and not rtype.parent:
-        return list(_listed(rtype.list_path, rtype.paging, platform).items())
-    around = catalogue.get(rtype.parent)
-    found: dict[str, str] = {}
-    for parent, parent_name in _listed(around.list_path or "", around.paging, platform).items():
-        path = rtype.list_path.replace("{parent}", quote(object_paths.checked_object_id(parent), safe=""))
-        params: dict[str, str | int] | None = {rtype.list_parameter: parent} if rtype.list_parameter else None
-        for own, name in _listed(path, rtype.paging, platform, params=params).items():
-            if rtype.in_parent:
-                found[f"{parent}{PARENT_AND_ID}{own}"] = " / ".join(part for part in (parent_name, name) if part)
-            else:
-                found[own] = name
-    return list(found.items())
-
-
-def _listed(
-    path: str, paging: Paging, platform: "Platform", *, params: dict[str, str | int] | None = None
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for raw in platform.entities(path, paging=paging, params=params):
-        value = archive.value_from(raw)
-        object_id = value.get("id")
-        if isinstance(object_id, str) and object_id:
-            found[object_id] = _name(value)
-    return found
 
 
 # --- live ------------------------------------------------------------------------------------------------------------
@@ -217,7 +174,7 @@ def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) 
 def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform: "Platform", *, now: datetime) -> Look:
     value = archive.check(config, rtype, answer.body)
     if sightings.shows(config.live, rtype, value, answer):
-        return _heartbeat(config, config.live, now=now, name=_name(value))
+        return _heartbeat(config, config.live, now=now, name=name_of(value))
     for _ in range(3):  # each further round reads again, which is needed only when answers cross or go backwards
         taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
         if taken is not None:
@@ -264,12 +221,13 @@ def remember(
             return _stale(config, older[0] if older is not None else None, now=now)
         snapshot, _new = archive.record(config, rtype, answer, source=source, seen_at=answer.received_at)
         if live is not None and live.pk == snapshot.pk:
-            return _heartbeat(config, snapshot, now=now, name=_name(value))
+            return _heartbeat(config, snapshot, now=now, name=name_of(value))
         changes: dict[str, object] = {
             "live": snapshot,
-            "name": _name(value) or row.name,
+            "name": name_of(value) or row.name,
             "presence": Presence.PRESENT,
             "presence_detail": "",
+            "presence_cause": "",
             "looked_at": now,
             "changed_at": now,
             "next_look_at": _next_look(LOOK_EVERY, now=now),
@@ -310,7 +268,8 @@ def _report_move(
     )
 
 
-def _name(value: "dict[str, Value]") -> str:
+def name_of(value: "Mapping[str, Value]") -> str:
+    """Give the name that an object shows; empty where it shows none."""
     shown = (value.get(key) for key in ("name", "displayName"))
     return next((name[:300] for name in shown if isinstance(name, str)), "")
 
@@ -321,7 +280,7 @@ def _heartbeat(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetim
         changes["name"] = name
     if config.presence in _ABSENT:
         with transaction.atomic():
-            _update(config, {**changes, "presence": Presence.PRESENT, "presence_detail": ""})
+            _update(config, {**changes, "presence": Presence.PRESENT, "presence_detail": "", "presence_cause": ""})
             trail.report("config.returned", tenant=config.tenant, actor=trail.SYSTEM, config=config)
     else:
         _update(config, changes)
@@ -345,6 +304,7 @@ def _absent(
     changes = {
         "presence": presence,
         "presence_detail": sentence,
+        "presence_cause": Cause.UNUSABLE if error is None else cause_of(error),
         "looked_at": now,
         "next_look_at": _next_look(LOOK_AT_MISSING_EVERY, now=now),
         "failures": 0,

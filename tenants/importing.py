@@ -73,7 +73,10 @@ def import_history(
     progress(len(missing), len(missing))
     if not result.stopped:
         config.history_imported_at = timezone.now()
-        TrackedConfig.objects.filter(pk=config.pk).update(history_imported_at=config.history_imported_at)
+        config.history_refused = [list(one) for one in result.refused]
+        TrackedConfig.objects.filter(pk=config.pk).update(
+            history_imported_at=config.history_imported_at, history_refused=config.history_refused
+        )
     return result
 
 

@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from tenants import regions
 
@@ -179,6 +180,7 @@ class TrackedConfig(models.Model):
     name = models.CharField(max_length=300, blank=True, help_text="The name the object bore when it was last seen.")
     presence = models.CharField(max_length=20, choices=Presence.choices, default=Presence.UNSEEN)
     presence_detail = models.TextField(blank=True, help_text="Why the object cannot be read, in a sentence.")
+    presence_cause = models.CharField(max_length=20, blank=True, help_text="The kind of that reason (`causes.Cause`).")
     live = models.ForeignKey(
         "Snapshot",
         null=True,
@@ -198,6 +200,9 @@ class TrackedConfig(models.Model):
     looked_at = models.DateTimeField(null=True, blank=True, help_text="The heartbeat: when live was last asked for.")
     changed_at = models.DateTimeField(null=True, blank=True, help_text="When a change was last seen.")
     history_imported_at = models.DateTimeField(null=True, blank=True)
+    history_refused = models.JSONField(
+        default=list, blank=True, help_text="Versions of the platform's history that could not be kept, and why."
+    )
     next_look_at = models.DateTimeField(null=True, blank=True, db_index=True)
     failures = models.PositiveIntegerField(default=0, help_text="Looks in a row that failed; they space the next ones.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -216,6 +221,53 @@ class TrackedConfig(models.Model):
     def address(self) -> str:
         """`TYPE:OBJECT_ID`, as commands write it."""
         return f"{self.resource_type}:{self.object_id}"
+
+
+class Onboarding(models.Model):
+    """One person's request to take in what an organization has: what was found, what was chosen, how far it is.
+
+    The row is the queue: a worker lists, waits for the choice, tracks what was chosen, and the scheduled looks read it.
+    """
+
+    class State(models.TextChoices):
+        LISTING = "listing", "finding out what is there"
+        CHOOSING = "choosing", "waiting for a choice"
+        TRACKING = "tracking", "listing what was chosen"
+        READING = "reading", "reading for the first time"
+        DONE = "done", "done"
+        CANCELLED = "cancelled", "cancelled"
+
+    OPEN: ClassVar = (State.LISTING, State.CHOOSING, State.TRACKING, State.READING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="onboardings")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=20, choices=State.choices, default=State.LISTING)
+    survey = models.JSONField(default=dict, help_text="What the platform listed (`discovery.Survey`).")
+    chosen = models.JSONField(default=list, help_text="The names of the types that are taken in.")
+    tracked = models.JSONField(default=list, help_text="Those of them whose objects are tracked by now.")
+    problem = models.TextField(blank=True, help_text="Why it waits, in a sentence.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failures in a row; they space the next tries.")
+    next_at = models.DateTimeField(default=timezone.now, help_text="When a worker may take it up again.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("tenant",),
+                condition=Q(state__in=["listing", "choosing", "tracking", "reading"]),
+                name="onboarding_one_open_a_tenant",
+            ),
+            models.CheckConstraint(
+                name="onboarding_state_known",
+                condition=Q(state__in=["listing", "choosing", "tracking", "reading", "done", "cancelled"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"everything of {self.tenant}"
 
 
 class Document(models.Model):

@@ -18,7 +18,7 @@ from django.db import DatabaseError, OperationalError, ProgrammingError
 from tenants.actions import NotPossible
 from tenants.addresses import NotFound
 from tenants.archive import UnusableContent
-from tenants.capture import NotListed
+from tenants.discovery import NotListed
 from tenants.documents import to_text
 from tenants.documents.labels import visible
 from tenants.object_paths import InvalidObjectId
@@ -233,10 +233,13 @@ class TerminalCommand(BaseCommand, ABC):
             return text
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
 
-    def table(self, heads: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
-        """Print columns under their heads; what would steer the terminal is shown as an escape."""
+    def table(self, heads: "Sequence[str]", rows: "Iterable[Sequence[str]]", *, numbers: "Sequence[int]" = ()) -> None:
+        """Print columns under their heads, those of `numbers` flush right; escapes stand for what steers a terminal."""
         cells = [[visible(cell) for cell in row] for row in rows]
         widths = [max(len(line[n]) for line in [list(heads), *cells]) for n in range(len(heads))]
         for number, line in enumerate([list(heads), *cells]):
-            text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            text = "  ".join(
+                cell.rjust(width) if column in numbers else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
             self.tell(self.paint(text, "dim") if number == 0 else text)

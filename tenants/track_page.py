@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenants import capture, connections
+from tenants import connections, discovery
 from tenants.archive import UnusableContent
 from tenants.forms import TrackChoiceForm
 from tenants.models import Tenant
@@ -49,7 +49,7 @@ def track_page(query: "Mapping[str, str]", *, user: "AbstractBaseUser | Anonymou
         problem = f"The platform has no list of objects of the type {rtype.title}. Name their ids below."
         return TrackPage(form=form, tenant=tenant, rtype=rtype, problem=problem)
     try:
-        found = capture.discover(tenant, rtype, connections.connect(tenant))
+        found = discovery.discover(tenant, rtype, connections.connect(tenant))
     except RemoteError as error:
         problem = f"The platform did not give its list. {error.sentence} You can still name ids below."
         return TrackPage(form=form, tenant=tenant, rtype=rtype, problem=problem)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from rollbacks import actions, applying, audit
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
-from tenants import archive, capture, connections, importing
+from tenants import archive, capture, connections, discovery, importing
 from tenants.access import Role
 from tenants.documents import compare, extract, side_by_side
 from tenants.models import Tenant, TrackedConfig
@@ -62,7 +62,7 @@ def take(folder: Path, *, tell: Tell = _say_nothing) -> Report:
 
 def _track_all(tenant: Tenant, histories: list[History], report: Report) -> dict[str, TrackedConfig]:
     rtype = catalogue.get(world.ASSIST)
-    found = dict(capture.discover(tenant, rtype, connections.connect(tenant)))
+    found = dict(discovery.discover(tenant, rtype, connections.connect(tenant)))
     names = {history.name for history in histories}
     report.check(found.keys() == names, f"Listed were {sorted(found.keys() ^ names)} more or less than there are.")
     report.counts["configurations"] = len(histories)

@@ -7,7 +7,7 @@ mistake in one shows up against the other.
 import pytest
 
 from rollbacks import actions, applying
-from tenants import capture, drift, object_paths
+from tenants import discovery, drift, object_paths
 from tenants.models import TrackedConfig
 from tenants.resource_types import get
 from tests import world as making
@@ -35,7 +35,7 @@ TYPES = [
 @pytest.mark.parametrize(("name", "member", "level"), TYPES, ids=[name for name, _, _ in TYPES])
 def test_what_a_stranger_changed_at_night_is_taken_back(desk: Desk, name: str, member: str, level: str) -> None:
     rtype, world = get(name), desk.world
-    (object_id, _), *_rest = capture.discover(world.northwind, rtype, world.platform)
+    (object_id, _), *_rest = discovery.discover(world.northwind, rtype, world.platform)
     config = making.track(world.northwind, object_id, type_name=name)
     making.look(config)
     config.refresh_from_db()

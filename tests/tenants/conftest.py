@@ -1,6 +1,7 @@
 """What the tests of the tenants' side share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -17,6 +18,15 @@ from tests.world import BILLING
 def config(practice: PracticeServer, db: None) -> TrackedConfig:
     """Give `cfg-1` of the bank, tracked and not looked at yet."""
     return making.track(making.make_tenant(practice, "northwind"), BILLING)
+
+
+@pytest.fixture
+def secret_file(practice: PracticeServer, tmp_path: Path) -> Path:
+    """Give a file with the bank's client secret, as an editor leaves it."""
+    file = tmp_path / "secret"
+    file.write_text(practice.credentials["northwind"].client_secret + "\n")
+    file.chmod(0o600)
+    return file
 
 
 @pytest.fixture

@@ -11,7 +11,11 @@ from typing import Any
 
 from django.core.management import CommandError, call_command
 
+from console.practice.server import PracticeServer
+
 ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ("northwind", "agentassist.config:cfg-1")
+"""What commands call the bank's tracked config."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,18 @@ def run_process(*words: str, database_url: str, stdin: str = "", **environment: 
         timeout=180,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+
+def add_words(practice: PracticeServer, secret_file: Path, *more: str) -> list[str]:
+    """Give the words that add the bank."""
+    one = practice.credentials["northwind"]
+    where = ["--api-url", practice.url, "--login-url", practice.url]
+    known = ["--name", "Northwind Bank", "--client-id", one.client_id, "--client-secret-file", str(secret_file)]
+    return ["tenant", "add", "northwind", *where, *known, *more]
+
+
+class Terminal(io.StringIO):
+    """A text stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenants import capture, object_paths
+from tenants import capture, discovery, object_paths
 from tenants.models import Tenant
 from tenants.remote import Limits, Platform
 from tenants.remote.client import Credentials
@@ -54,22 +54,22 @@ TENANT = Tenant(slug="northwind", name="Northwind Bank")
 
 
 def test_what_lives_in_other_objects_is_found_through_their_list_and_bears_both_ids(platform: Platform) -> None:
-    found = capture.discover(TENANT, get("assistants.queue"), platform)
+    found = discovery.discover(TENANT, get("assistants.queue"), platform)
 
     assert found == [("as-1~q-1", "Billing"), ("as-1~q-2", "Billing / EMEA")]
 
 
 def test_scim_groups_are_found_under_their_display_names(platform: Platform) -> None:
-    assert capture.discover(TENANT, get("scim.group"), platform) == [("g-1", "Retention")]
+    assert discovery.discover(TENANT, get("scim.group"), platform) == [("g-1", "Retention")]
 
 
 def test_the_only_object_of_its_type_is_found_without_a_request(platform: Platform) -> None:
-    assert capture.discover(TENANT, get("outbound.settings"), platform) == [("singleton", "Outbound settings")]
+    assert discovery.discover(TENANT, get("outbound.settings"), platform) == [("singleton", "Outbound settings")]
 
 
 def test_what_lives_in_objects_that_nobody_lists_is_to_be_named(platform: Platform) -> None:
-    with pytest.raises(capture.NotListed, match=r"they are listed inside other objects\. Name their ids instead"):
-        capture.discover(TENANT, get("knowledge.document"), platform)
+    with pytest.raises(discovery.NotListed, match=r"they are listed inside other objects\. Name their ids instead"):
+        discovery.discover(TENANT, get("knowledge.document"), platform)
 
 
 @pytest.mark.parametrize(

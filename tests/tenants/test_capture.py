@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from console.practice.server import PracticeServer
 from rollbacks.models import AuditEntry
-from tenants import archive, capture, connections, drift, object_paths
+from tenants import archive, capture, connections, discovery, drift, object_paths
 from tenants.capture import Outcome
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
@@ -121,7 +121,7 @@ def test_a_new_version_with_the_accepted_content_is_no_drift(practice: PracticeS
 
 
 def test_a_type_without_versions_is_numbered_by_the_console(practice: PracticeServer, config: TrackedConfig) -> None:
-    queues = capture.discover(config.tenant, catalogue.get("routing.queue"), making.platform_of(config))
+    queues = discovery.discover(config.tenant, catalogue.get("routing.queue"), making.platform_of(config))
     queue = making.track(config.tenant, queues[0][0], type_name="routing.queue")
     path = f"/api/v2/routing/queues/{queue.object_id}"
 
@@ -323,7 +323,7 @@ def test_an_answer_to_a_queue_that_crossed_a_newer_one_is_asked_for_again(
     practice: PracticeServer, config: TrackedConfig
 ) -> None:
     platform = making.platform_of(config)
-    found = capture.discover(config.tenant, catalogue.get("routing.queue"), platform)
+    found = discovery.discover(config.tenant, catalogue.get("routing.queue"), platform)
     queue = making.track(config.tenant, found[0][0], type_name="routing.queue")
     making.look(queue)
     overtaken = capture.read_live(queue, platform)
@@ -343,7 +343,7 @@ def test_a_queue_that_the_platform_dates_before_live_is_stale_until_time_and_a_s
     practice: PracticeServer, config: TrackedConfig
 ) -> None:
     platform = making.platform_of(config)
-    found = capture.discover(config.tenant, catalogue.get("routing.queue"), platform)
+    found = discovery.discover(config.tenant, catalogue.get("routing.queue"), platform)
     queue = making.track(config.tenant, found[0][0], type_name="routing.queue")
     making.look(queue)
     practice.foreign_write(f"/api/v2/routing/queues/{queue.object_id}")
@@ -407,7 +407,7 @@ def test_sixteen_workers_looking_at_one_object_at_once_make_one_row(
 def test_sixteen_workers_looking_at_a_queue_at_once_give_one_number(
     practice: PracticeServer, committed: TrackedConfig
 ) -> None:
-    found = capture.discover(committed.tenant, catalogue.get("routing.queue"), making.platform_of(committed))
+    found = discovery.discover(committed.tenant, catalogue.get("routing.queue"), making.platform_of(committed))
     queue = making.track(committed.tenant, found[0][0], type_name="routing.queue")
     making.look(queue)
     practice.foreign_write(f"/api/v2/routing/queues/{queue.object_id}")
@@ -466,11 +466,11 @@ def test_a_strange_but_possible_id_stays_one_segment_of_the_path() -> None:
 
 def test_discover_walks_every_page_and_refuses_a_type_without_a_list(config: TrackedConfig) -> None:
     platform = making.platform_of(config)
-    found = capture.discover(config.tenant, catalogue.get("agentassist.config"), platform)
+    found = discovery.discover(config.tenant, catalogue.get("agentassist.config"), platform)
     assert ("cfg-1", "Agent Assist – Billing EMEA") in found
     assert len(found) == 3
     with pytest.raises(ValueError, match=r"scripting\.session cannot be listed"):
-        capture.discover(config.tenant, catalogue.get("scripting.session"), platform)
+        discovery.discover(config.tenant, catalogue.get("scripting.session"), platform)
 
 
 # The platform's own history.

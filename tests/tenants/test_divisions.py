@@ -81,9 +81,20 @@ def test_many_divisions_are_named_in_part() -> None:
     assert "Branch 07 and 12 more does not show" in reach(known=many).sentence
 
 
-def test_the_reach_is_read_from_the_platform_and_what_it_does_not_list_is_said(world: World) -> None:
+def test_the_reach_is_read_from_the_platform(world: World) -> None:
     found = divisions.reach(world.platform)
 
-    assert "routing:queue:view" in found.permissions
     assert found.permissions == world.platform.client_permissions()
-    assert bool(found.divisions) != bool(found.problem)
+    assert found.sentence == "The OAuth client sees all 3 divisions: Card security, EMEA and Home."
+    world.practice.set_divisions("northwind", remove=["EMEA"])
+    assert "sees 2 of 3 divisions: Card security and Home." in divisions.reach(world.platform).sentence
+
+
+def test_a_list_of_divisions_that_cannot_be_read_is_a_problem_and_no_error(world: World) -> None:
+    world.practice.add_fault("html_200", path=divisions.DIVISIONS_PATH, times=None)
+
+    found = divisions.reach(world.platform)
+
+    assert found.permissions
+    assert found.sight() is None
+    assert "not with JSON" in found.sentence

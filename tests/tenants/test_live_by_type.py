@@ -3,7 +3,7 @@
 import pytest
 
 from console.practice.server import PracticeServer
-from tenants import archive, capture, importing, live
+from tenants import archive, discovery, importing, live
 from tenants.capture import Outcome
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote.errors import ObjectMissing
@@ -18,7 +18,7 @@ def tracked(practice: PracticeServer, type_name: str) -> TrackedConfig:
     tenant = making.make_tenant(practice, "northwind")
     rtype = catalogue.get(type_name)
     platform = making.platform_of(TrackedConfig(tenant=tenant, resource_type=type_name))
-    (object_id, _name), *_rest = capture.discover(tenant, rtype, platform)
+    (object_id, _name), *_rest = discovery.discover(tenant, rtype, platform)
     return making.track(tenant, object_id, type_name=type_name)
 
 

@@ -87,7 +87,10 @@ class Command(TerminalCommand):
         )
         if self.as_json:
             self.print_json(_as_json(tenant, configs=0, drifted=0))
-        self.tell(f"Added {tenant.slug}. Nothing was asked of the platform yet: manage.py tenant check {tenant.slug}")
+        self.tell(
+            f"Added {tenant.slug}. Nothing was asked of the platform yet. Next, see what works: manage.py tenant check "
+            f"{tenant.slug}\nThen take in what is there: manage.py track {tenant.slug} --all"
+        )
         return ExitCode.DONE
 
     def _secret(self, source: str) -> str:
