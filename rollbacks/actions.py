@@ -12,8 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rollbacks import guards, leases, surveys, transitions
-from rollbacks.models import Approval, Attempt, Rollback
+from rollbacks import driving, guards, leases, probing, surveys, transitions
+from rollbacks.models import Approval, Attempt, GuardProbe, Rollback
 from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
 from rollbacks.tasks import apply_rollback_soon
@@ -242,6 +242,21 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
     )
     rollback.refresh_from_db()
     return rollback
+
+
+def probe_guard(
+    config: TrackedConfig,
+    *,
+    acting_user: User | None,
+    platform: Platform | None = None,
+    pace: driving.Pace = driving.PACE,
+) -> GuardProbe:
+    """Prove whether the platform checks the guard of the object's type, by writes that it must refuse.
+
+    Raises `probing.NotProbed` with everything that refuses, nothing sent; PermissionDenied without the operator's role.
+    """
+    _require(acting_user, config, Role.OPERATOR)
+    return probing.probe(config, acting_user=acting_user, platform=platform, pace=pace)
 
 
 def pending_of(config: TrackedConfig) -> list[Rollback]:

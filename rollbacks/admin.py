@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 
-from rollbacks import entry_page, listing, plan_page, rollback_page
-from rollbacks.models import AuditEntry, Rollback
+from rollbacks import entry_page, listing, plan_page, probe_page, rollback_page
+from rollbacks.models import AuditEntry, GuardProbe, Rollback
 from tenants import access
 from tenants.scoping import ScopedAdmin
 
@@ -67,6 +67,29 @@ class RollbackAdmin(ScopedAdmin):
         if request.method not in _READ:
             return HttpResponseNotAllowed(_READ)
         return rollback_page.status(request, _own_rollback(request, object_id))
+
+
+@admin.register(GuardProbe)
+class GuardProbeAdmin(ScopedAdmin):
+    """The probes of guards: all of them, and those of one object's type with the button that makes another."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the pages of probes; none of Django's own that add, change or delete."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.list_view), name="rollbacks_guardprobe_changelist"),
+            path("of/<uuid:config_id>/", view(self.page_view), name="rollbacks_guardprobe_of_config"),
+        ]
+
+    def list_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with every probe of the user's own tenants."""
+        return probe_page.everything(request) if request.method in _READ else HttpResponseNotAllowed(_READ)
+
+    def page_view(self, request: HttpRequest, config_id: UUID) -> HttpResponse:
+        """Answer with what a probe of one object does and what the earlier ones showed, or probe."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return probe_page.answer(request, config_id)
 
 
 @admin.register(AuditEntry)

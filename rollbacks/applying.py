@@ -117,6 +117,8 @@ def _plan_still_holds(rollback: Rollback, survey: surveys.Survey) -> guards.Chec
     same_rules = rollback.type_profile == survey.rtype.profile
     if same_rules and facts.is_altered(rollback):
         return guards.refuse_altered_plan()
+    if survey.live is not None and survey.guard_level != rollback.guard_level:
+        return guards.check_guard_level(planned=rollback.guard_level, now=survey.guard_level, why=survey.proof.sentence)
     if survey.live is not None and survey.plan_digest != rollback.plan_digest and not survey.refusals:
         what = "a member that is taken from live changed" if same_rules else "the rules of its type changed"
         return guards.check_live_unchanged(

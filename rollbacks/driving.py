@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from rollbacks import audit, explaining, facts, leases, surveys, transitions
+from rollbacks import audit, explaining, facts, leases, proofs, surveys, transitions
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.plans import usable_for_if_match
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
@@ -151,7 +151,7 @@ class _Driver:
                 base_digest=step.base_digest,
                 target_digest=step.target_digest,
                 expected_version=step.expected_version,
-                level=step.guard_level,
+                level=proofs.level_of_step(step, rollback.tenant),
                 client_id=rollback.tenant.client_id,
             ),
         )

@@ -48,6 +48,8 @@ TITLES: dict[str, str] = {
     "restorable": "All that differs can be written",
     "schema": "Only fields that the type knows",
     "version": "The version number follows from live",
+    "guard_level": "The write is guarded as it was approved",
+    "probe": "The guard of this object can be probed",
     "no_op": "There is something to change",
     "in_flight": "No other write to this object is under way",
     "approvals": "Enough people have approved",
@@ -207,6 +209,24 @@ def check_restorable(
             f"{listed}. Nothing was sent. Restore other values one by one, or change this on the platform itself.",
         )
     return _holds("restorable", caveat or "Nothing of it is kept where a write does not reach.")
+
+
+def check_guard_level(*, planned: str, now: str, why: str) -> Check:
+    """Refuse when a write would no longer be guarded as it was approved; `why` is what probes have shown."""
+    if planned != now:
+        return _refuses(
+            "guard_level",
+            f"This plan was made at guard level {planned}, and the level is {now} now. {why} Nothing was sent, and its "
+            "approvals are void. Plan again, so that somebody approves it as it would be written.",
+        )
+    return _holds("guard_level", f"Level {now}, as it was when the plan was made.")
+
+
+def check_probe(why_not: str) -> Check:
+    """Refuse to probe a guard where that could show nothing, or could change more than the version."""
+    if why_not:
+        return _refuses("probe", f"{why_not} Nothing was sent.")
+    return _holds("probe", "A write of the live content under a stale guard shows whether it is checked.")
 
 
 def check_version(*, rule: str, base: int | None, sent: int | None, expected: int | None) -> Check:

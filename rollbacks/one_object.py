@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.db.models import Q, QuerySet
 
 from rollbacks import guards
-from rollbacks.models import Attempt, Rollback
+from rollbacks.models import Attempt, GuardProbe, Rollback
 from tenants.models import TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -18,11 +18,22 @@ def open_attempt_sentence(config: TrackedConfig) -> str | None:
     opened = Attempt.objects.filter(config__in=every_address(config), state=Attempt.State.OPEN)
     other = opened.select_related("rollback__target", "config").first()
     if other is None:
-        return None
+        return _open_probe_sentence(config)
     alias = "" if other.config_id == config.pk else f" as {other.config.address}"
     return (
         f"A rollback of this object{alias} to version {other.rollback.target.version} is under way since "
         f"{other.opened_at:%d %b %H:%M} UTC."
+    )
+
+
+def _open_probe_sentence(config: TrackedConfig) -> str | None:
+    """Say which probe of a guard is under way on the remote object: its request may still land."""
+    probe = GuardProbe.objects.filter(config__in=every_address(config), ended_at__isnull=True).first()
+    if probe is None:
+        return None
+    return (
+        f"A probe of this object's guard, asked for by {probe.prober}, is under way since {probe.begun_at:%d %b %H:%M} "
+        "UTC."
     )
 
 

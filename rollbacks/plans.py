@@ -67,6 +67,14 @@ def guard_level(rtype: ResourceType, etag: bytes | None) -> str:
     return rtype.guard_level
 
 
+def if_match_of(rtype: ResourceType, etag: bytes | None) -> bytes | None:
+    """Give the ETag that goes with a write of a type that is guarded by one, where it can be used.
+
+    It goes along at level C too, where a probe has shown that it is not checked: a service may demand the header.
+    """
+    return etag if rtype.guard is Guard.ETAG and usable_for_if_match(etag) else None
+
+
 def version_to_send(rtype: ResourceType, base_version: int | None) -> tuple[int | None, int | None]:
     """Give the version number that the body carries, and the one that live bears once it has landed."""
     if base_version is None or rtype.version_rule is VersionRule.NONE:

@@ -49,6 +49,8 @@ ACTION_WORDS: Final = {
     "rollback.cancelled": "Request cancelled",
     "rollback.expired": "Request expired",
     "rollback.run_requested": "Run asked for",
+    "probe.intent": "Probe of a guard announced",
+    "probe.outcome": "Probe of a guard concluded",
     "write.intent": "Write announced",
     "write.resend": "Same bytes sent again",
     "write.overdue": "Outcome overdue",

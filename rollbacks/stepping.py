@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rollbacks import audit, facts
+from rollbacks import audit, facts, plans
 from rollbacks.leases import Lease
 from rollbacks.models import Attempt, Rollback, Step
 from tenants.models import TrackedConfig
+from tenants.resource_types import catalogue
 
 
 def open_attempt(
@@ -19,7 +20,7 @@ def open_attempt(
         rollback=rollback,
         step=step,
         config=config,
-        if_match=step.base_etag if step.guard_level == "A" else None,
+        if_match=_if_match(step),
         body_sha256=step.body_sha256,
         opened_at=now,
         driver=lease.driver,
@@ -43,3 +44,9 @@ def open_attempt(
         },
     )
     return attempt
+
+
+def _if_match(step: Step) -> bytes | None:
+    if step.kind != plans.StepKind.WRITE:
+        return None
+    return plans.if_match_of(catalogue.get(step.resource_type), facts.bytes_or_none(step.base_etag))

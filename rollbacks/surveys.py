@@ -10,7 +10,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from rollbacks import facts, guards, one_object, plans
+from rollbacks import facts, guards, one_object, plans, proofs
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths
 from tenants import live as live_object
@@ -46,6 +46,8 @@ class Survey:
     difference: Difference | None
     """From live to what the write would leave, over the members that the write touches."""
     kept_from_live: tuple[str, ...]
+    proof: proofs.Proof
+    """What probes have shown of the type's guard in this tenant."""
     checks: tuple[guards.Check, ...]
 
     @property
@@ -111,7 +113,8 @@ def take_survey(
     wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
     body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
-    level = plans.guard_level(rtype, live.base.etag if live else None)
+    proof = proofs.proof_of(tenant, rtype)
+    level = proof.level(live.base.etag if live else None)
     steps: tuple[plans.PlannedStep, ...] = ()
     if live is not None and body is not None:
         steps = (_plain_write(config, rtype, live, body, level=level, target_digest=target_digest),)
@@ -120,8 +123,7 @@ def take_survey(
     checks = [
         guards.check_type(rtype.why_read_only),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
-        _identity(config, platform),
-        _permissions(rtype, platform),
+        *check_access(config, rtype, platform),
         _live_unchanged(planned, live, live_problem),
         guards.check_target_readable(target_problem, size=target.document.size),
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
@@ -160,6 +162,7 @@ def take_survey(
         guard_level=plans.weakest_level(step.guard_level for step in steps) if steps else level,
         plan_digest=_plan_digest(config, rtype, target_digest, live, steps),
         difference=_difference(rtype, live, body),
+        proof=proof,
         kept_from_live=tuple(key for key in rtype.stateful if live is not None and key in live.value),
         checks=tuple(checks),
     )
@@ -234,6 +237,11 @@ def _restorable(rtype: ResourceType, *, live: dict[str, Value], target: dict[str
     return guards.check_restorable(
         immutable=found.immutable, secret=found.secret, reset=found.reset, left=found.left, caveat=rtype.caveat
     )
+
+
+def check_access(config: TrackedConfig, rtype: ResourceType, platform: Platform) -> tuple[guards.Check, ...]:
+    """Check whose the OAuth client is and what it may do; what the platform does not tell is a refusal."""
+    return _identity(config, platform), _permissions(rtype, platform)
 
 
 def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:

@@ -10,7 +10,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from rollbacks import applying, driving, transitions
+from rollbacks import applying, driving, probing, transitions
 from rollbacks.models import Rollback
 from rollbacks.states import IllegalMove, State
 
@@ -36,8 +36,12 @@ def apply_rollback_soon(rollback_id: UUID) -> None:
 
 @shared_task(ignore_result=True)
 def sweep_attempts() -> None:
-    """Drive every open attempt that nobody drives, and carry out every queued rollback that no message announced."""
+    """Drive every open attempt that nobody drives, and carry out every queued rollback that no message announced.
+
+    A probe of a guard whose worker is gone is ended too, by reading alone.
+    """
     applying.recover(pace=SWEEPING)
+    probing.recover(pace=SWEEPING)
     queued = Rollback.objects.filter(state=State.APPROVED, run_requested_at__isnull=False)
     for rollback_id in queued.order_by("run_requested_at").values_list("pk", flat=True):
         try:

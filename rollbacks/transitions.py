@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, one_object, stepping
+from rollbacks import audit, facts, guards, one_object, proofs, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import PlannedStep
@@ -225,7 +225,8 @@ def request_run(rollback: Rollback, *, actor: str) -> Rollback:
 def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str) -> Rollback:
     """Record that guards refused the run before anything was sent.
 
-    When live has moved the plan is void and the rollback ends in conflict. Otherwise it stays approved, so that it can
+    When live has moved the plan is void and the rollback ends in conflict; when the guard level is another one, its
+    approvals are void and it is cancelled. Otherwise it stays approved, so that it can
     run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone. Changes nothing when
     somebody else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
     """
@@ -247,6 +248,8 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
         }
         if moved:
             _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)
+        elif any(check.guard == "guard_level" for check in refusing):
+            _move(locked, State.CANCELLED, **fields)
         else:
             Rollback.objects.filter(pk=locked.pk).update(**fields)
             locked.refresh_from_db()
@@ -285,6 +288,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
             _not_frozen(tenant),
             guards.check_in_flight(one_object.open_attempt_sentence(config)),
             one_object.check_no_newer_live(locked, same),
+            proofs.check_level(locked),
             _approvals_before_sending(locked),
         ]
         if any(check.refuses for check in checks):

@@ -134,7 +134,9 @@ POST /practice/divisions        organization, remove [..], add [..] (names or id
 POST /practice/tokens/revoke    organization?, expire?: 401 bad.credentials, or credentials.expired
 POST /practice/switches         organization, and any of: unknown_keys "refuse" | "drop", lost_race_status 409 |
                                 412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
-                                session_etag, gzip, requests_per_minute, token_seconds, propagation_seconds
+                                session_etag, guards_enforced (false: no stale guard is refused), etags_enforced,
+                                versions_enforced (false: the assist family does not compare the one), gzip,
+                                requests_per_minute, token_seconds, propagation_seconds
 GET /practice/writes            every accepted write: sequence, at, organization, family, object, version, by,
                                 client (null: no OAuth client), remote, method, if_match, etag, sha256 (of the body that
                                 came), correlation_id, path; ?object=ID&organization=SLUG

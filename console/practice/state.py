@@ -123,6 +123,9 @@ class Switches:
     if_match_required: bool = True
     equal_write_succeeds: bool = False  # RFC 9110 section 13.1.1: a 2xx when an equal change already stands
     session_etag: bool = False
+    guards_enforced: bool = True  # False: no write is refused for a stale guard, whatever the family
+    etags_enforced: bool = True  # False: the assist family does not compare If-Match
+    versions_enforced: bool = True  # False: the assist family does not compare the body's version
     gzip: bool = False
     requests_per_minute: int = 100_000  # the platform's own default is 300
     token_seconds: int = 86_400

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from django import template
 
-from rollbacks import facts, progress, showing
+from rollbacks import facts, progress, proofs, showing
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.refusals import Told
 from rollbacks.states import PENDING, RUNNING
 from tenants.models import TrackedConfig
+from tenants.resource_types import catalogue
 
 register = template.Library()
 
@@ -54,6 +55,16 @@ def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
         .select_related("rollback__target")
     )
     return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
+
+
+@register.simple_tag
+def proof_of(config: TrackedConfig) -> proofs.Proof | None:
+    """Give what probes have shown of the guard of a configuration's type; None for a type that is not known now."""
+    try:
+        rtype = catalogue.get(config.resource_type)
+    except catalogue.UnknownType:
+        return None
+    return proofs.proof_of(config.tenant, rtype)
 
 
 @register.filter

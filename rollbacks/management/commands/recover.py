@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rollbacks import applying
+from rollbacks import applying, probing
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import State
 from rollbacks.terminal import describe
@@ -14,6 +14,7 @@ class Command(TerminalCommand):
 
     def run(self, **_options: Any) -> ExitCode:
         attempts = applying.recover(everything=True)
+        probes = probing.recover()
         rollbacks = list(
             Rollback.objects.filter(attempts__in=[attempt.pk for attempt in attempts]).select_related(
                 "config", "target", "base"
@@ -26,6 +27,8 @@ class Command(TerminalCommand):
             for rollback in rollbacks:
                 verdict = rollback.verdict.replace("_", " ") or "no verdict yet"
                 self.tell(f"{rollback.pk} {rollback.config.address}: {rollback.get_state_display()}, {verdict}")
+            for probe in probes:
+                self.tell(f"{probe.pk} {probe.config.address}: probe of the guard, {probe.get_result_display()}")
             self.tell(f"{len(rollbacks)} looked at, {still_open} still open.")
         unknown = any(rollback.state in {State.UNKNOWN, State.APPLYING} for rollback in rollbacks)
         return ExitCode.OPEN if still_open or unknown else ExitCode.DONE

@@ -67,6 +67,8 @@ class Command(RollbackCommand):
             self.tell(
                 f"Plan for {survey.config.address}: back to version {survey.target.version}, guard {survey.guard_level}"
             )
+            if survey.proof.sentence:
+                self.tell(f"  {survey.proof.sentence}")
             if survey.difference is not None:
                 self.show_changes(survey.difference)
             self.show_checks(survey.checks)
