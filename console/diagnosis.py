@@ -5,13 +5,12 @@ Nothing here changes anything, except that the embedded PostgreSQL is started to
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core import checks
@@ -19,31 +18,21 @@ from django.db import DatabaseError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from console import embedded
+from console import embedded, trail_diagnosis
 from console.celery import app
+from console.findings import Finding, State
 from tenants.models import TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-State = Literal["works", "look", "broken"]
 OLDEST_POSTGRESQL = 150000
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 PING_SECONDS = 2.0
 LOOK_LATE = timedelta(minutes=15)
 FREE_BYTES = 500 * 1024 * 1024
 SECRET_KEY_LENGTH = 40
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What was found about one thing: `look` is worth a look, `broken` does not work until something is done."""
-
-    name: str
-    state: State
-    message: str
-    remedy: str = ""
 
 
 def examine() -> list[Finding]:
@@ -61,7 +50,10 @@ def _findings() -> Iterator[Finding]:
         reachable = reachable or (finding.name == "database" and finding.state == "works")
         yield finding
     if reachable:
-        yield _migrations()
+        migrations = _migrations()
+        yield migrations
+        if migrations.state == "works":
+            yield from trail_diagnosis.findings()
     broker = _broker()
     yield broker
     if broker.state == "works":

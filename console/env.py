@@ -40,6 +40,7 @@ KEPT = "environment"
 KEY_BYTES = 32
 MAKE_KEY = 'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
 DEBUG_HINT = "make demo and DEBUG=on make it for you and keep it in the data folder"
+PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9_.\[\]:-]+")
 
@@ -197,6 +198,50 @@ class Environment:
             if not self._refused(name):
                 self._refuse(name, f"is missing; give it, or {name}_FILE ({DEBUG_HINT}). Make a key with: {MAKE_KEY}")
             return []
+        return self._keys(name, value)
+
+    def signing_key(self, name: str, *, make: bool) -> bytes | None:
+        """Return the private key (Ed25519, 32 bytes) that signs checkpoints, or None where it is not given."""
+        value = self._secret_or_made(name, secrets_made=_new_key, make=make)
+        if value is None:
+            return None
+        keys = self._keys(name, value)
+        if len(keys) > 1:
+            self._refuse(name, "holds more than one key, but one signs; keep the public keys of older ones apart")
+        return keys[0] if keys else None
+
+    def public_keys(self, name: str) -> list[bytes]:
+        """Return public keys of 32 bytes each, separated by commas; none where the name is not given."""
+        value = self.text(name)
+        if value is None:
+            return []
+        # In hexadecimal too, as `audit key` prints it.
+        words = [
+            base64.urlsafe_b64encode(bytes.fromhex(word)).decode() if PUBLIC_KEY.fullmatch(word) else word
+            for word in re.split(r"[\s,]+", value.strip())
+        ]
+        return self._keys(name, ",".join(words))
+
+    def folder(self, name: str) -> Path | None:
+        """Return the folder that a name gives, or None; it need not be there yet, but it must not be a file."""
+        value = self.text(name)
+        if value is None:
+            return None
+        path = Path(value).expanduser().resolve()
+        if path.exists() and not path.is_dir():
+            self._refuse(name, f"is {path}, which is not a folder")
+            return None
+        return path
+
+    def receiver(self, name: str, *, why_not: Callable[[str], str]) -> str | None:
+        """Return the address that a name gives, or None; `why_not` says what is wrong with one, or nothing."""
+        value = self.text(name)
+        reason = why_not(value) if value is not None else ""
+        if reason:
+            self._refuse(name, f"is {value!r}, which {reason}")
+        return None if reason else value
+
+    def _keys(self, name: str, value: str) -> list[bytes]:
         keys: list[bytes] = []
         for position, word in enumerate(re.split(r"[\s,]+", value.strip()), start=1):
             key = _decoded(word)
@@ -301,6 +346,7 @@ def for_demo(given: Mapping[str, str], *, default_data_dir: Path) -> None:
     values = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "CONSOLE_SECRET_KEYS": _new_key(),
+        "CONSOLE_CHECKPOINT_KEY": _new_key(),
         "ALLOWED_HOSTS": ",".join(sorted(LOOPBACK)),
         "CONSOLE_ALLOW_CUSTOM_HOSTS": "on",
     }

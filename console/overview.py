@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
+from rollbacks import checkpointing
 from rollbacks.models import AuditEntry, Rollback
 from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift
@@ -55,6 +56,8 @@ class Overview:
     missing: Sequence[TrackedConfig]
     rollbacks: Sequence[Rollback]
     entries: Sequence[AuditEntry]
+    worries: Sequence[str]
+    """Why the trail is not proven outside the database, where it is not."""
 
 
 def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
@@ -94,6 +97,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
             .defer("payload")
             .order_by("-at", "-seq")[:SHOWN_ENTRIES]
         ),
+        worries=checkpointing.worries(access.tenants_of(user)),
     )
 
 

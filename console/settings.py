@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from console import broker, embedded, env, logs
+from tenants.remote.posting import why_no_receiver
 from tenants.resource_types.catalogue import check_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -26,6 +27,11 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_RESOURCE_TYPES_FILE",
         "CONSOLE_REQUESTS_A_MINUTE",
         "CONSOLE_SWEEPS_AT_ONCE",
+        "CONSOLE_CHECKPOINT_KEY",
+        "CONSOLE_CHECKPOINT_PUBLIC_KEYS",
+        "CONSOLE_CHECKPOINT_FOLDER",
+        "CONSOLE_CHECKPOINT_WEBHOOK",
+        "CONSOLE_CHECKPOINT_WEBHOOK_TOKEN",
     }
 )
 
@@ -42,6 +48,15 @@ CONSOLE_RESOURCE_TYPES_FILE = _environment.file("CONSOLE_RESOURCE_TYPES_FILE", c
 CONSOLE_REQUESTS_A_MINUTE = _environment.number("CONSOLE_REQUESTS_A_MINUTE", default=300, least=10, most=100_000)
 # So many tenants are looked at beside each other by one sweep.
 CONSOLE_SWEEPS_AT_ONCE = _environment.number("CONSOLE_SWEEPS_AT_ONCE", default=8, least=1, most=100)
+# The key that signs checkpoints of the trail, the keys that are believed beside it, and the sinks outside the database.
+CONSOLE_CHECKPOINT_KEY = _environment.signing_key("CONSOLE_CHECKPOINT_KEY", make=DEBUG)
+CONSOLE_CHECKPOINT_PUBLIC_KEYS = _environment.public_keys("CONSOLE_CHECKPOINT_PUBLIC_KEYS")
+CONSOLE_CHECKPOINT_WEBHOOK = _environment.receiver("CONSOLE_CHECKPOINT_WEBHOOK", why_not=why_no_receiver)
+CONSOLE_CHECKPOINT_WEBHOOK_TOKEN = _environment.secret("CONSOLE_CHECKPOINT_WEBHOOK_TOKEN") or ""
+CONSOLE_CHECKPOINT_FOLDER = _environment.folder("CONSOLE_CHECKPOINT_FOLDER")
+if CONSOLE_CHECKPOINT_KEY and not CONSOLE_CHECKPOINT_FOLDER and not CONSOLE_CHECKPOINT_WEBHOOK:
+    # Better than none, and `doctor` says what it is worth: this machine's disk.
+    CONSOLE_CHECKPOINT_FOLDER = DATA_DIR / "checkpoints"
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
 _broker = _environment.broker("CELERY_BROKER_URL")
@@ -189,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, seconds in (
         ("rollbacks.tasks.sweep_attempts", 2),
         ("rollbacks.tasks.expire_rollbacks", 60),
+        ("rollbacks.tasks.seal_trail", 5),
         ("tenants.tasks.sweep_configs", 30),
         ("console.tasks.tidy_broker", 60),
     )

@@ -1,19 +1,18 @@
-"""The one place that appends to the trail, and proves that it holds.
+"""The one place that appends to the trail.
 
 An entry is appended inside the transaction of the change it records: no entry, no change, and no change without its
 entry. The tenant's head row is locked last and serialises appends, so the sequence has no gap and the chain no fork.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
 
 from rollbacks import chain
-from rollbacks.models import Attempt, AuditEntry, AuditHead, Rollback
+from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import trail
 from tenants.models import Tenant, TrackedConfig
 
@@ -131,67 +130,6 @@ def payload_of(entry: AuditEntry) -> dict[str, object]:
     """Give the fields of an entry as they were hashed."""
     fields: dict[str, object] = json.loads(bytes(entry.payload))
     return fields
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a walk along one tenant's chain found."""
-
-    tenant: Tenant
-    entries: int
-    broken: chain.Break | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether every entry follows from the one before it, and the columns say what the payload says."""
-        return self.broken is None
-
-
-def verify(tenant: Tenant) -> Verification:
-    """Walk the tenant's chain from its first entry to its head and compare every link and every column.
-
-    Entries that are appended meanwhile are not looked at. An entry beyond the head is found: the newest entry is asked
-    for before the head, and an entry and its head become visible together.
-    """
-    every = AuditEntry.objects.filter(tenant=tenant).order_by("seq")
-    newest = every.values_list("seq", flat=True).last() or 0
-    head = AuditHead.objects.filter(tenant=tenant).first()
-    entries = every.filter(seq__lte=max(newest, head.seq if head else 0))
-    broken = chain.first_break(
-        _links(entries.iterator(chunk_size=500)),
-        head_seq=head.seq if head else 0,
-        head_hash=bytes(head.hash) if head else chain.GENESIS,
-    )
-    if broken is None:
-        broken = next(_altered_columns(entries.select_related("config").iterator(chunk_size=500)), None)
-    return Verification(tenant, head.seq if head else 0, broken)
-
-
-def _links(entries: Iterator[AuditEntry]) -> Iterator[chain.Linked]:
-    for entry in entries:
-        yield chain.Linked(entry.seq, bytes(entry.payload), bytes(entry.previous_hash), bytes(entry.hash))
-
-
-def _altered_columns(entries: Iterator[AuditEntry]) -> Iterator[chain.Break]:
-    """Find entries whose columns, by which pages filter, no longer say what the hashed payload says."""
-    for entry in entries:
-        columns = {
-            "id": str(entry.pk),
-            "seq": entry.seq,
-            "at": timestamp(entry.at),
-            "action": entry.action,
-            "outcome": entry.outcome,
-            "actor": entry.actor,
-            "object": None if entry.config is None else entry.config.address,
-            "rollback": None if entry.rollback_id is None else str(entry.rollback_id),
-            "attempt": None if entry.attempt_id is None else str(entry.attempt_id),
-        }
-        hashed = payload_of(entry)
-        changed = sorted(name for name, value in columns.items() if hashed.get(name) != value)
-        if changed:
-            yield chain.Break(
-                entry.seq, f"Entry {entry.seq} was altered: {', '.join(changed)} differ from its payload."
-            )
 
 
 def record_for_tenants(

@@ -6,7 +6,7 @@ The payload is RFC 8785 canonical JSON, so that anybody can compute it again fro
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,27 +85,39 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first place where a chain does not hold."""
+    """A place where a trail does not hold, and how."""
 
     seq: int
     message: str
+    kind: str = "chain"
+    """payload, hash, previous_hash, gap, columns, head, root or checkpoint."""
 
 
-def first_break(entries: Iterable[Linked], *, head_seq: int, head_hash: bytes) -> Break | None:
-    """Walk a tenant's entries in order and give the first that does not hold, or None when all of them do."""
-    previous = GENESIS
-    seq = 0
-    for entry in entries:
-        seq += 1
-        if entry.seq != seq:
-            return Break(seq, f"Entry {seq} is missing: the next one found bears number {entry.seq}.")
-        if entry.previous_hash != previous:
-            return Break(seq, f"Entry {seq} does not follow entry {seq - 1}: its previous hash is another one.")
-        if entry.hash != link(previous, entry.payload):
-            return Break(seq, f"Entry {seq} was altered: its hash is not that of its payload.")
-        previous = entry.hash
-    if seq != head_seq or previous != head_hash:
+def why_not_next(entry: Linked, *, seq: int, previous: bytes, next_previous: bytes | None = None) -> Break | None:
+    """Say why an entry is not the one after entry `seq` with the hash `previous`; None when it is.
+
+    `next_previous`, what the entry behind it names as its previous hash, tells an altered hash from an altered payload.
+    """
+    if entry.seq != seq + 1:
+        one = f"Entry {seq + 1} is" if entry.seq <= seq + 2 else f"Entries {seq + 1} to {entry.seq - 1} are"
+        return Break(seq + 1, f"{one} missing: the next one found bears number {entry.seq}.", "gap")
+    linked = link(previous, entry.payload)
+    if entry.previous_hash != previous:
+        if entry.hash == linked:
+            return Break(
+                entry.seq,
+                f"Entry {entry.seq} names another previous hash than the one it was linked to.",
+                "previous_hash",
+            )
         return Break(
-            seq + 1, f"The chain ends at entry {seq}, but its head says {head_seq}: entries are missing at the end."
+            entry.seq,
+            f"Entry {entry.seq} does not follow entry {seq}: its previous hash is another one.",
+            "previous_hash",
         )
+    if entry.hash != linked:
+        if next_previous == linked:
+            return Break(
+                entry.seq, f"Entry {entry.seq} bears another hash than the one that the entry after it follows.", "hash"
+            )
+        return Break(entry.seq, f"Entry {entry.seq} was altered: its hash is not that of its payload.", "payload")
     return None

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from rollbacks import audit, chain, guards
+from rollbacks import audit, chain, guards, verifying
 from rollbacks.models import AuditEntry
 from tenants.documents import visible
 
@@ -58,7 +58,7 @@ class Side:
 
 def answer(request: HttpRequest, entry: AuditEntry) -> HttpResponse:
     """Show the entry; a POST also walks the tenant's chain and says what it found."""
-    verification = audit.verify(entry.tenant) if request.method == "POST" else None
+    verification = verifying.verify(entry.tenant) if request.method == "POST" else None
     payload = bytes(entry.payload)
     fields = audit.payload_of(entry)
     details: dict[str, Any] = fields["details"] if isinstance(fields.get("details"), dict) else {}  # type: ignore[assignment]  # checked

@@ -1,4 +1,4 @@
-"""Rollbacks, their steps, who approved them, every attempt and send, and the audit trail.
+"""Rollbacks, their steps, who approved them, every attempt and send, the audit trail, and its checkpoints.
 
 The trail points to what it speaks of, so everything it points to is protected from deletion. What must never happen is
 refused by the database: a second open attempt on an object, a second approval by the same person, a gap or a fork in a
@@ -353,3 +353,43 @@ class GuardProbe(models.Model):
 
     def __str__(self) -> str:
         return f"probe of {self.resource_type} at {self.tenant.slug}"
+
+
+class Checkpoint(models.Model):
+    """A signed statement of how a tenant's trail was at a moment; a copy of what went to the sinks outside."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="checkpoints")
+    number = models.BigIntegerField()
+    size = models.BigIntegerField(help_text="How many entries it covers.")
+    peaks = models.BinaryField(help_text="The roots of the perfect subtrees, from which the next tree grows.")
+    line = models.BinaryField(help_text="The signed line, as the sinks have it.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("tenant", "number")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("tenant", "number"), name="checkpoint_numbered_once"),
+            models.CheckConstraint(name="checkpoint_covers_something", condition=Q(number__gte=1, size__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant.slug} checkpoint {self.number} over {self.size}"
+
+
+class SinkState(models.Model):
+    """How far one sink outside the database has the checkpoints of one tenant, and what keeps it from the rest."""
+
+    sink = models.CharField(max_length=300)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    delivered = models.BigIntegerField(default=0, help_text="The number of the last checkpoint that it has.")
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row, since it last took one.")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True, help_text="What it said, or did not say, the last time.")
+    next_try_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=("sink", "tenant"), name="sink_state_once_a_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.sink} has {self.delivered} of {self.tenant}"

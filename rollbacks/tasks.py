@@ -10,7 +10,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from rollbacks import applying, driving, probing, transitions
+from rollbacks import applying, checkpointing, driving, probing, transitions
 from rollbacks.models import Rollback
 from rollbacks.states import IllegalMove, State
 
@@ -59,3 +59,13 @@ def expire_rollbacks() -> None:
             transitions.expire(rollback)
         except IllegalMove:
             log.info("rollback.moved_before_it_expired", rollback=str(rollback.pk))
+
+
+@shared_task(ignore_result=True)
+def seal_trail() -> None:
+    """Sign what is new in every trail, and bring to the sinks outside the database what they lack.
+
+    Rung every few seconds: so long an entry rests on the database alone, and a write's outcome is waited for by nobody.
+    """
+    checkpointing.make_due()
+    checkpointing.deliver_due()

@@ -19,6 +19,11 @@ from tests import world as making
 # So many runs of one checkout may use the database at the same time.
 RUNS_AT_ONCE = 16
 
+NO_TRUNCATE = (
+    ("rollbacks_auditentry", "audit_entry_no_truncate"),
+    ("rollbacks_checkpoint", "checkpoint_no_truncate"),
+)
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
@@ -65,10 +70,13 @@ def _empty_the_trail_between_tests() -> Iterator[None]:
         allow_cascade: bool = False,
     ) -> list[str]:
         truncate = flush(self, style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade)
-        if "rollbacks_auditentry" not in tables:
-            return truncate
-        alter = "ALTER TABLE rollbacks_auditentry {} TRIGGER audit_entry_no_truncate"
-        return [alter.format("DISABLE"), *truncate, alter.format("ENABLE")]
+        guarded = [(table, trigger) for table, trigger in NO_TRUNCATE if table in tables]
+        alter = "ALTER TABLE {} {} TRIGGER {}"
+        return [
+            *(alter.format(table, "DISABLE", trigger) for table, trigger in guarded),
+            *truncate,
+            *(alter.format(table, "ENABLE", trigger) for table, trigger in guarded),
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", flush_trail_too)

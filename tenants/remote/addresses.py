@@ -30,14 +30,15 @@ def check_host(base: str, *, custom_hosts: bool) -> str:
             "Choose the tenant's region, or switch CONSOLE_ALLOW_CUSTOM_HOSTS on if this host is meant."
         )
         raise AddressNotAllowed(message, sent=False)
-    reason = _why_no_base(base)
+    reason = why_no_base(base)
     if reason:
         message = f"{base!r} {reason}, so nothing was sent to it. Correct the tenant's addresses."
         raise AddressNotAllowed(message, sent=False)
     return base
 
 
-def _why_no_base(base: str) -> str:
+def why_no_base(base: str) -> str:
+    """Say why an address is no scheme and host that may be spoken to; nothing where it is one."""
     try:
         parts = urlsplit(base)
         port = parts.port

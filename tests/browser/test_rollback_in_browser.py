@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from rollbacks import actions, audit
+from rollbacks import actions, verifying
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
 from tests.rollbacks.conftest import REASON
@@ -117,7 +117,7 @@ def test_from_login_to_a_verified_rollback_its_record_and_its_undo(
     )
     alice.goto(f"/tenants/trackedconfig/{night.config.pk}/change/")
     expect(alice.get_by_role("link", name="written here")).to_have_count(2)
-    assert audit.verify(night.northwind).holds
+    assert verifying.verify(night.northwind).holds
 
 
 def test_without_a_script_the_page_of_a_run_reloads_itself_to_the_verdict(

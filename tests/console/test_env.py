@@ -236,3 +236,32 @@ def test_a_start_with_an_unreadable_value_ends_with_a_sentence_and_exit_code_2(
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stdout == ""
     assert not (tmp_path / "data").exists(), "a refused start leaves nothing behind"
+
+
+def test_the_key_of_checkpoints_is_one_key_or_none(tmp_path: Path) -> None:
+    name = "CONSOLE_CHECKPOINT_KEY"
+    assert reading(tmp_path).signing_key(name, make=False) is None
+    assert reading(tmp_path, CONSOLE_CHECKPOINT_KEY=KEY_OF_MAY).signing_key(name, make=False) == b"m" * 32
+    two = reading(tmp_path, CONSOLE_CHECKPOINT_KEY=f"{KEY_OF_MAY},{KEY_OF_JUNE}")
+    two.signing_key(name, make=False)
+    assert "more than one key" in sentences(two)
+    made = reading(tmp_path).signing_key(name, make=True)
+    assert made is not None
+    assert reading(tmp_path).signing_key(name, make=False) == made, "it is kept for the next start"
+
+
+def test_public_keys_folder_and_receiver_are_read_strictly(tmp_path: Path) -> None:
+    environment = reading(
+        tmp_path, KEYS=f"{(b'm' * 32).hex()} {KEY_OF_JUNE}", FOLDER=str(tmp_path / "new"), URL="https://a.example/x"
+    )
+    assert environment.public_keys("KEYS") == [b"m" * 32, b"j" * 32]
+    assert environment.folder("FOLDER") == tmp_path / "new"
+    assert environment.receiver("URL", why_not=lambda _: "") == "https://a.example/x"
+    assert (environment.public_keys("NONE"), environment.folder("NONE")) == ([], None)
+    environment.check()
+    (tmp_path / "file").touch()
+    wrong = reading(tmp_path, KEYS="abc", FOLDER=str(tmp_path / "file"), URL="http://a.example")
+    wrong.public_keys("KEYS")
+    assert wrong.folder("FOLDER") is None
+    assert wrong.receiver("URL", why_not=lambda _: "does not use https") is None
+    assert [line.split()[0] for line in sentences(wrong).splitlines()] == ["KEYS", "FOLDER", "URL"]

@@ -12,7 +12,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 
 from console.practice.server import PracticeServer
-from rollbacks import audit
+from rollbacks import verifying
 from rollbacks.models import AuditEntry
 from tenants import access, drift
 from tenants.access import Role
@@ -54,7 +54,7 @@ def test_a_newcomer_finds_people_tenants_histories_and_exactly_two_drifts(demo: 
     assert TrackedConfig.objects.get(object_id="cfg-1").snapshots.count() == 42
     assert Snapshot.objects.count() > 120
     for tenant in Tenant.objects.all():
-        assert audit.verify(tenant).holds
+        assert verifying.verify(tenant).holds
 
     alice, bob, carol, admin = (User.objects.get(username=name) for name in ("alice", "bob", "carol", "admin"))
     northwind, tailspin = Tenant.objects.get(slug="northwind"), Tenant.objects.get(slug="tailspin")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from rollbacks import actions, applying, audit
+from rollbacks import actions, applying, verifying
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
 from tenants import archive, capture, connections, discovery, importing
@@ -53,7 +53,7 @@ def take(folder: Path, *, tell: Tell = _say_nothing) -> Report:
             tell(f"{number}/{len(histories)} {history.name}")
             if history.name in configs:
                 _Taking(configs[history.name], history, served, people, report).take()
-    trail = audit.verify(tenant)
+    trail = verifying.verify(tenant)
     report.check(trail.holds, f"The trail does not hold: {trail.broken}")
     report.counts["entries in the trail, which holds"] = trail.entries
     report.seconds = time.perf_counter() - began

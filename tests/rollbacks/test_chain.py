@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbacks.chain import GENESIS, Linked, canonical_payload, first_break, link
+from rollbacks.chain import GENESIS, Linked, canonical_payload, link, why_not_next
 from tests.tenants.documents.corpora import corpus
 
 
@@ -27,7 +27,12 @@ def chain_of(count: int) -> list[Linked]:
 
 
 def broken(entries: list[Linked], *, like: list[Linked]) -> bool:
-    return first_break(entries, head_seq=len(like), head_hash=like[-1].hash) is not None
+    seq, previous = 0, GENESIS
+    for entry in entries:
+        if why_not_next(entry, seq=seq, previous=previous) is not None:
+            return True
+        seq, previous = entry.seq, entry.hash
+    return (seq, previous) != (len(like), like[-1].hash)
 
 
 def test_a_whole_chain_holds() -> None:
@@ -51,9 +56,7 @@ def test_an_altered_a_missing_and_a_swapped_entry_are_each_found(data: st.DataOb
 
 def test_entries_cut_off_at_the_end_are_missed_by_the_head() -> None:
     entries = chain_of(5)
-    found = first_break(entries[:3], head_seq=5, head_hash=entries[-1].hash)
-    assert found is not None
-    assert "missing at the end" in found.message
+    assert broken(entries[:3], like=entries)
 
 
 def test_the_hash_is_the_one_of_the_protocol() -> None:
@@ -71,6 +74,20 @@ def test_integers_that_rfc_8785_cannot_carry_exactly_become_strings() -> None:
 def test_what_json_cannot_carry_is_refused_by_name(value: object, name: str) -> None:
     with pytest.raises(TypeError, match=name):
         canonical_payload({"etag": value})
+
+
+def test_a_break_says_which_part_of_the_entry_is_another() -> None:
+    one, two = chain_of(2)
+
+    def kind(entry: Linked, *, behind: bytes = two.previous_hash) -> str:
+        found = why_not_next(entry, seq=0, previous=GENESIS, next_previous=behind)
+        return found.kind if found is not None else ""
+
+    assert kind(one) == ""
+    assert kind(replace(one, payload=one.payload + b" ")) == "payload"
+    assert kind(replace(one, hash=bytes(32))) == "hash"
+    assert kind(replace(one, previous_hash=one.hash)) == "previous_hash"
+    assert kind(replace(one, seq=3)) == "gap"
 
 
 @pytest.mark.parametrize("name", ["arrays", "french", "structures", "unicode", "values", "weird"])

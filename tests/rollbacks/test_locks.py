@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 
-from rollbacks import audit, leases, transitions
+from rollbacks import audit, leases, transitions, verifying
 from rollbacks.models import Attempt, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import Desk
@@ -62,7 +62,7 @@ def test_the_intent_waits_for_an_entry_about_the_same_object_and_is_then_durable
     )
     assert isinstance(attempt, Attempt)
     assert attempt.state == "open"
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
 
 
 def test_the_outcome_waits_for_an_entry_about_the_same_object_and_is_then_durable(desk: Desk) -> None:
@@ -80,7 +80,7 @@ def test_the_outcome_waits_for_an_entry_about_the_same_object_and_is_then_durabl
         ),
     )
     assert closed is True
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
 
 
 def test_an_approval_waits_for_an_entry_about_the_same_rollback_and_is_then_durable(desk: Desk) -> None:

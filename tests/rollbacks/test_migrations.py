@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from rollbacks import audit
+from rollbacks import verifying
 from rollbacks.models import Attempt, Rollback, Step
 from tests.rollbacks.conftest import Desk
 
@@ -40,7 +40,7 @@ def test_each_rollback_of_before_gets_its_one_step_and_its_attempt_points_at_it(
     assert again == frozen
     assert Attempt.objects.get().step.rollback_id == done.pk
     assert not Attempt.objects.filter(rollback=waiting).exists()
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
 
 
 def _steps() -> list[Step]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from rollbacks import actions, applying, audit, driving, leases, transitions
+from rollbacks import actions, applying, driving, leases, transitions, verifying
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import QUICK, Desk
@@ -85,7 +85,7 @@ def test_a_worker_killed_after_the_platform_committed_leaves_exactly_one_write_t
     assert len(desk.writes()) == 1
     assert Attempt.objects.get(rollback=rollback).sends.count() == 1
     assert AuditEntry.objects.filter(rollback=rollback, action="write.outcome").count() == 1
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
 
 
 def test_a_queued_rollback_whose_message_was_lost_is_found_by_the_sweep(
@@ -138,7 +138,7 @@ def test_death_at_any_point_is_recovered_by_reading_first(
         .order_by("seq")
         .values_list("action", flat=True)
     ) == ["write.intent", "write.outcome"]
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
 
 
 def test_a_driver_that_wakes_up_after_its_lease_sends_nothing_and_closes_nothing(desk: Desk) -> None:

@@ -7,12 +7,13 @@ import json
 import stat
 from argparse import ArgumentTypeError
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from rollbacks import audit, exporting
+from rollbacks import audit, exporting, verifying
 from rollbacks.management.commands.audit import moment
 from rollbacks.models import AuditEntry, AuditHead
 from tenants.access import Role
@@ -59,10 +60,14 @@ def test_verify_says_of_each_tenant_that_its_chain_holds(bank: Tenant) -> None:
     append(make_bank("halden"))
     ran = run("audit", "verify", "--json")
     assert ran.code == 0
-    whole = {"holds": True, "broken_at": None, "message": None}
+    whole: dict[str, Any] = {"holds": True, "broken_at": None, "message": None, "findings": []}
+    whole |= {"covered": 0, "covered_at": None, "checkpoints": 0}
     assert ran.document == [{"tenant": "halden", "entries": 1, **whole}, {"tenant": "northwind", "entries": 3, **whole}]
     one = run("audit", "verify", "northwind")
-    assert (one.code, one.out) == (0, "northwind: 3 entries, the chain holds\n")
+    assert (one.code, one.out) == (
+        0,
+        "northwind: 3 entries, the chain holds. No checkpoint from outside the database covers any of it.\n",
+    )
 
 
 def test_verify_finds_an_altered_entry_and_is_exit_code_1(bank: Tenant) -> None:
@@ -109,7 +114,7 @@ def test_an_export_can_be_verified_from_the_file_alone(bank: Tenant, tmp_path: P
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     taken = AuditEntry.objects.filter(tenant=bank).latest("seq")
     assert (taken.action, taken.seq) == ("audit.exported", 4)
-    assert audit.verify(bank).holds
+    assert verifying.verify(bank).holds
 
 
 def test_an_export_of_a_span_has_its_first_moment_and_not_its_last(bank: Tenant, tmp_path: Path) -> None:

@@ -1,17 +1,21 @@
-"""`audit verify [SLUG]` and `audit export SLUG --output FILE`."""
+"""`audit verify [SLUG]`, `audit export SLUG --output FILE`, `audit checkpoint` and `audit key`."""
 
 from argparse import SUPPRESS, ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollbacks import audit, exporting
+from django.conf import settings
+
+from rollbacks import checkpointing, checkpoints, exporting, verifying
 from tenants import addresses, trail
 from tenants.models import Tenant
 from tenants.terminal import ExitCode, TerminalCommand, WrongUse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from tenants.terminal import Progress
 
 
 def moment(text: str) -> datetime:
@@ -23,22 +27,65 @@ def moment(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+class Bar:
+    """The progress of one walk, as a bar of thirty signs."""
+
+    def __init__(self, slug: str, line: "Progress") -> None:
+        self._slug, self._line = slug, line
+
+    def __call__(self, done: int, of: int) -> None:
+        filled = 30 * done // max(of, 1)
+        self._line.say(f"{self._slug} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {of:,} entries")
+
+
+def _coverage(one: verifying.Verification) -> str:
+    if not one.entries:
+        return "There is nothing to cover yet."
+    if not one.covered:
+        return "No checkpoint from outside the database covers any of it."
+    rest = f"the last {one.uncovered} rest on the database alone" if one.uncovered else "that is all of it"
+    return f"A checkpoint from outside the database, of {one.at}, covers entries 1 to {one.covered}; {rest}."
+
+
+def _document(one: verifying.Verification) -> dict[str, Any]:
+    return {
+        "tenant": one.tenant.slug,
+        "entries": one.entries,
+        "holds": one.holds,
+        "broken_at": one.broken.seq if one.broken else None,
+        "message": one.broken.message if one.broken else None,
+        "findings": [{"entry": each.seq, "kind": each.kind, "message": each.message} for each in one.findings],
+        "covered": one.covered,
+        "covered_at": one.at or None,
+        "checkpoints": one.checkpoints,
+    }
+
+
 class Command(TerminalCommand):
     help = "Prove the trail, or hand it over."
-    steps = ("verify", "export")
+    steps = ("verify", "export", "checkpoint", "key")
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        ways = parser.add_subparsers(dest="way", required=True, metavar="verify | export")
-        verify = ways.add_parser("verify", help="walk every entry and compare every link")
+        ways = parser.add_subparsers(dest="way", required=True, metavar="verify | export | checkpoint | key")
+        verify = ways.add_parser("verify", help="walk every entry, and hold it against checkpoints from outside")
         verify.add_argument("slug", nargs="?")
+        verify.add_argument(
+            "--checkpoints",
+            action="append",
+            default=[],
+            metavar="PATH",
+            help="a file or folder of checkpoints beside the folder of the settings; may be given again",
+        )
         export = ways.add_parser("export", help="write a tenant's entries to a file")
         export.add_argument("slug")
         export.add_argument("--output", required=True, metavar="FILE")
         export.add_argument("--format", choices=["jsonl", "csv"], default="jsonl")
         export.add_argument("--since", type=moment, metavar="T")
         export.add_argument("--until", type=moment, metavar="T")
-        for way in (verify, export):
+        checkpoint = ways.add_parser("checkpoint", help="sign what is new now, and bring it to the sinks")
+        key = ways.add_parser("key", help="print the public key that checkpoints are signed for")
+        for way in (verify, export, checkpoint, key):
             # Without a default of its own, so that `audit --json verify` stays what it says.
             way.add_argument(
                 "--json",
@@ -49,29 +96,79 @@ class Command(TerminalCommand):
             )
 
     def run(self, **options: Any) -> ExitCode:
-        return self._verify(options["slug"]) if options["way"] == "verify" else self._export(options)
+        match options["way"]:
+            case "verify":
+                return self._verify(options["slug"], [Path(path) for path in options["checkpoints"]])
+            case "export":
+                return self._export(options)
+            case "checkpoint":
+                return self._checkpoint()
+            case _:
+                return self._key()
 
-    def _verify(self, slug: str | None) -> ExitCode:
+    def _verify(self, slug: str | None, paths: list[Path]) -> ExitCode:
+        for path in paths:
+            if not path.exists():
+                raise WrongUse(f"There are no checkpoints at {path}. Nothing was verified.")
         tenants = [addresses.find_tenant(None, slug)] if slug else list(Tenant.objects.order_by("slug"))
-        found = [audit.verify(tenant) for tenant in tenants]
+        outside = verifying.read_outside(paths)
+        found = []
+        with self.progress() as line:
+            for tenant in tenants:
+                told = Bar(tenant.slug, line)
+                found.append(verifying.verify(tenant, outside=outside, progress=told))
+        foreign = verifying.strangers(outside) if slug is None else []
         if self.as_json:
-            self.print_json(
-                [
-                    {
-                        "tenant": one.tenant.slug,
-                        "entries": one.entries,
-                        "holds": one.holds,
-                        "broken_at": one.broken.seq if one.broken else None,
-                        "message": one.broken.message if one.broken else None,
-                    }
-                    for one in found
-                ]
-            )
+            self.print_json([_document(one) for one in found])
         else:
             for one in found:
-                result = "the chain holds" if one.broken is None else one.broken.message
-                self.tell(f"{one.tenant.slug}: {one.entries} entries, {result}")
-        return ExitCode.DONE if all(one.holds for one in found) else ExitCode.ERROR
+                self._tell_found(one)
+        for sentence in foreign:
+            self.warn(sentence)
+        return ExitCode.DONE if not foreign and all(one.holds for one in found) else ExitCode.ERROR
+
+    def _tell_found(self, one: verifying.Verification) -> None:
+        if one.holds:
+            self.tell(f"{one.tenant.slug}: {one.entries} entries, the chain holds. {_coverage(one)}")
+            return
+        self.tell(f"{one.tenant.slug}: {one.entries} entries, THE TRAIL DOES NOT HOLD. {_coverage(one)}")
+        for finding in one.findings:
+            self.tell(f"  {finding.kind}: {finding.message}")
+        if len(one.findings) >= verifying.MOST_FINDINGS:
+            self.tell("  There may be more; the walk ended here.")
+
+    def _checkpoint(self) -> ExitCode:
+        if settings.CONSOLE_CHECKPOINT_KEY is None:
+            raise WrongUse("There is no CONSOLE_CHECKPOINT_KEY to sign with. Nothing was signed.")
+        refused, made = [], 0
+        for tenant in list(checkpointing.uncovered()):
+            try:
+                while checkpointing.make(tenant) is not None:
+                    made += 1
+            except checkpointing.NotSigned as why:
+                refused.append(str(why))
+        taken = 0
+        while step := checkpointing.deliver_due():
+            taken += step
+        down = [f"{state.sink}: {state.problem}" for state in checkpointing.failing()]
+        if self.as_json:
+            self.print_json({"made": made, "taken": taken, "refused": [*refused], "down": [*down]})
+        else:
+            self.tell(f"{made} checkpoints signed; the sinks took {taken} lines.")
+            for sentence in (*refused, *down):
+                self.warn(sentence)
+        return ExitCode.ERROR if refused or down else ExitCode.DONE
+
+    def _key(self) -> ExitCode:
+        if settings.CONSOLE_CHECKPOINT_KEY is None:
+            raise WrongUse("There is no CONSOLE_CHECKPOINT_KEY, so there is no public key to print.")
+        public = checkpoints.public_key_of(settings.CONSOLE_CHECKPOINT_KEY)
+        if self.as_json:
+            self.print_json({"id": checkpoints.key_id_of(public), "public_key": public.hex()})
+        else:
+            self.tell(public.hex())
+            self.warn(f"Ed25519 public key {checkpoints.key_id_of(public)}. Give it to auditors by a way of its own.")
+        return ExitCode.DONE
 
     def _export(self, options: dict[str, Any]) -> ExitCode:
         tenant = addresses.find_tenant(None, options["slug"])
