@@ -15,6 +15,8 @@ class Standing(StrEnum):
 
     HOLDS = "holds"
     REFUSES = "refuses"
+    WARNS = "warns"
+    """Nothing stands in the way that anybody knows of, and something could not be told."""
     PENDING = "pending"
 
 
@@ -46,6 +48,7 @@ TITLES: dict[str, str] = {
     "target_digest": "The target's content has the digest that was recorded",
     "type": "The console can take this type back",
     "restorable": "All that differs can be written",
+    "references": "What it refers to is still there",
     "schema": "Only fields that the type knows",
     "version": "The version number follows from live",
     "guard_level": "The write is guarded as it was approved",
@@ -227,6 +230,45 @@ def check_probe(why_not: str) -> Check:
     if why_not:
         return _refuses("probe", f"{why_not} Nothing was sent.")
     return _holds("probe", "A write of the live content under a stale guard shows whether it is checked.")
+
+
+def check_references(
+    *, missing: Collection[str], untold: Collection[tuple[str, str]], beyond: int, there: int
+) -> Check:
+    """Refuse where the target refers to what is not there any more, and warn where that could not be told.
+
+    `missing` and `untold` name the objects for a sentence, the latter with the reason; `beyond` more were not asked
+    for, `there` were found.
+    """
+    title = TITLES["references"]
+    if missing:
+        return _refuses(
+            "references",
+            f"The target refers to {_and(missing)}, which the platform does not show: deleted, or in a division that "
+            "the OAuth client has no role in. Nothing was sent: the platform refuses such a write. Make it again on "
+            "the platform and choose it there, give the client a role in its division, or restore other values one "
+            "by one.",
+        )
+    if untold or beyond:
+        why = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in untold)
+        more = f"{beyond} more were not looked up" if beyond else ""
+        listed = ". ".join(part for part in (why, more) if part)
+        return Check(
+            "references",
+            title,
+            Standing.WARNS,
+            f"Whether everything that the target refers to is still there could not be told. {listed}. The platform "
+            "refuses the write where something is gone; nothing is changed then.",
+        )
+    if there:
+        number = "One object" if there == 1 else f"{there} objects"
+        return _holds("references", f"{number} that live does not refer to: looked up, and there.")
+    return _holds("references", "It refers to nothing that live does not refer to.")
+
+
+def _and(names: Collection[str]) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
 
 
 def check_version(*, rule: str, base: int | None, sent: int | None, expected: int | None) -> Check:

@@ -20,12 +20,11 @@ from tenants.documents import (
     load,
     replace,
     resolve,
-    root_members,
     same,
     split,
     to_text,
 )
-from tenants.resource_types import Guard, ResourceType, VersionRule
+from tenants.resource_types import Guard, ResourceType, VersionRule, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,8 @@ def build_body(rtype: ResourceType, *, target: bytes, live: bytes, base_version:
     does not name, so it has what differs and what its body must have. Secrets are never sent. Raises InvalidDocument
     when either side is no JSON object.
     """
-    old = root_members(target)
-    now = root_members(live)
+    old = written.body_members(rtype, target)
+    now = written.body_members(rtype, live)
     sent, expected = version_to_send(rtype, base_version)
     members: dict[str, bytes] = {}
     patches = rtype.update_method == "PATCH"
@@ -142,12 +141,15 @@ def unrestorable(rtype: ResourceType, *, live: Mapping[str, Value], target: Mapp
             if (not _equal(live.get(key), target.get(key)) if patches else live.get(key) or target.get(key))
         ),
         reset=() if patches else tuple(key for key in rtype.reset if live.get(key)),
-        left=tuple(
-            key for key in rtype.writable if live.get(key) is not None and key not in target and key not in rtype.secret
-        )
-        if patches and not rtype.null_clears
-        else (),
+        left=_left(rtype, live=live, target=target) if patches and not rtype.null_clears else (),
     )
+
+
+def _left(rtype: ResourceType, *, live: Mapping[str, Value], target: Mapping[str, Value]) -> tuple[str, ...]:
+    now, old = written.comparable(rtype, live), written.comparable(rtype, target)
+    shown = [rule.shown_in for rule in rtype.written_as]
+    members = dict.fromkeys((*rtype.writable, *shown))
+    return tuple(key for key in members if now.get(key) is not None and key not in old and key not in rtype.secret)
 
 
 def _same(one: bytes | None, other: bytes | None) -> bool:
@@ -173,7 +175,7 @@ def restore_only(rtype: ResourceType, *, target: bytes, live: bytes, pointers: S
     for pointer in pointers:
         try:
             root = split(pointer)[0]
-            if root not in rtype.writable:
+            if root not in rtype.writable and root not in {rule.shown_in for rule in rtype.written_as}:
                 raise NotOnBothSides(f"{pointer} is not in a member that can be written ({', '.join(rtype.writable)}).")
             other = _another_item(rtype, pointer, target=target, live=live)
             if other:

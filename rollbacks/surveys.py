@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from rollbacks import facts, guards, one_object, plans, proofs
 from rollbacks.models import Rollback
-from tenants import archive, capture, connections, object_paths
+from tenants import archive, capture, connections, object_paths, references
 from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, Platform, RemoteError, holds
-from tenants.resource_types import ResourceType, VersionRule, catalogue, projection
+from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,7 @@ def take_survey(
         wanted_value = archive.value_from(wanted) if wanted is not None else old
         checks += [
             _restorable(rtype, live=live.value, target=wanted_value),
+            _references(rtype, live.value, wanted_value, platform),
             guards.check_schema(
                 unknown_in_target=_unknown(rtype, old),
                 unknown_in_live=_unknown(rtype, live.value),
@@ -244,6 +245,18 @@ def check_access(config: TrackedConfig, rtype: ResourceType, platform: Platform)
     return _identity(config, platform), _permissions(rtype, platform)
 
 
+def _references(
+    rtype: ResourceType, live: dict[str, Value], target: dict[str, Value], platform: Platform
+) -> guards.Check:
+    seen = references.look_up(references.new_in(rtype, target=target, live=live), platform)
+    return guards.check_references(
+        missing=[named.words for named in seen.missing],
+        untold=[(named.words, reason) for named, reason in seen.untold],
+        beyond=seen.beyond,
+        there=len(seen.there),
+    )
+
+
 def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
     try:
         connections.check_identity(config.tenant, platform)
@@ -318,7 +331,7 @@ def difference_of(rollback: Rollback) -> Difference:
 def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
     """Give the frozen base and what the write was to leave, as values for a page; raises UnusableContent."""
     rtype = catalogue.get(rollback.config.resource_type)
-    before = archive.value_of(rollback.base)
+    before = written.comparable(rtype, archive.value_of(rollback.base))
     return before, _after(rtype, before, bytes(rollback.steps.get().body))
 
 
@@ -330,19 +343,21 @@ def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None)
 
 def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) -> Difference:
     """Say what a body would change in a live value: for a frozen plan its base, so that it does not follow live."""
-    after = _after(rtype, live, body)
-    return compare(live, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
+    before = written.comparable(rtype, live)
+    after = _after(rtype, before, body)
+    return compare(before, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
 
 
 def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:
     """Give live with its writable members as in the body, in live's order: what else there is stays as it was."""
-    written = projection.project(rtype, archive.value_from(body))
+    sent = projection.project(rtype, written.as_shown(rtype, archive.value_from(body)))
+    in_body = {*rtype.writable, *(rule.shown_in for rule in rtype.written_as)}
     kept = {
-        key: written.get(key, value)
+        key: sent.get(key, value)
         for key, value in live.items()
-        if key not in rtype.writable or key in written or rtype.update_method == "PATCH"
+        if key not in in_body or key in sent or rtype.update_method == "PATCH"
     }
-    return kept | written
+    return kept | sent
 
 
 def sentences(checks: Sequence[guards.Check]) -> str:

@@ -252,7 +252,7 @@ class RollbackCommand(TerminalCommand):
 
     def show_checks(self, checks: "Sequence[Check]") -> None:
         """Print every guard and how it stands."""
-        signs = {"holds": "ok", "refuses": "NO", "pending": ".."}
+        signs = {"holds": "ok", "refuses": "NO", "warns": "??", "pending": ".."}
         for check in checks:
             self.tell(f"  [{signs[check.standing]}] {check.title}: {check.message}")
 

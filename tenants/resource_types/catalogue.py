@@ -167,6 +167,7 @@ def _read_all(tables: Mapping[str, Any], source: Mapping[str, str]) -> dict[str,
             reason = f"{rtype.alias_of!r} is no type that has its own address"
             raise InvalidCatalogue(name, "alias_of", reason, file=source[name])
         _check_users(rtype, types, source[name])
+        _check_references(rtype, types, source[name])
     return types
 
 
@@ -183,3 +184,13 @@ def _check_users(rtype: ResourceType, types: Mapping[str, ResourceType], file: s
     if member not in users.writable:
         reason = f"the member {member!r} does not stand in 'writable' of {users.name}"
         raise InvalidCatalogue(rtype.name, "steps.used_by_pointer", reason, file=file)
+
+
+def _check_references(rtype: ResourceType, types: Mapping[str, ResourceType], file: str) -> None:
+    """Check that what is referred to is of a type that an id alone addresses."""
+    for reference in rtype.references:
+        for target in reference.to:
+            other = types.get(target)
+            if not target.startswith("/") and (other is None or other.in_parent or other.is_singleton):
+                reason = f"{target!r} is no type whose objects are found by their id alone"
+                raise InvalidCatalogue(rtype.name, f"references.{reference.at}", reason, file=file)

@@ -28,6 +28,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
 
+from tenants.documents import split
+
 
 class VersionRule(StrEnum):
     """What version number a write carries, and what live bears afterwards."""
@@ -148,6 +150,34 @@ class Permissions:
 NO_PERMISSIONS: Final = Permissions("all", ())
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place of an object that holds the id of another one."""
+
+    at: str
+    """A JSON Pointer, with `*` for any item of a list."""
+    to: tuple[str, ...]
+    """Types of the catalogue, or paths with `{id}` for what is no type of it; the id is one of any of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A member of a body whose value a read of the object shows elsewhere: `manager` is the id in `/manager/id`."""
+
+    member: str
+    source: str
+    """A JSON Pointer into the object; with one `*` the values there are a list."""
+    within: str = ""
+    """Under which member the list stands in the body; empty: it is the value itself."""
+    members: tuple[tuple[str, str], ...] = ()
+    """What each item of the list has in the body, and where an item shows it; empty: the item is a value itself."""
+
+    @property
+    def shown_in(self) -> str:
+        """The root member of the object that shows it."""
+        return split(self.source)[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRules:
     """Where the writes of a type's `procedure` go and what they look at; empty is what the procedure does not need."""
@@ -215,6 +245,10 @@ class ResourceType:
     """What a rollback takes beyond a plain write of the object; None when that write is all."""
     steps: StepRules | None
     """Where the writes of the procedure go; None where there is none, or none that the platform publishes."""
+    references: tuple[Reference, ...]
+    """Where the object names others, which a write needs to be there still."""
+    written_as: tuple[Written, ...]
+    """What a body names otherwise than a read shows it."""
     caveat: str
     """What a rollback of this type does not bring back, in whole sentences; empty when it brings back everything."""
     version_rule: VersionRule
@@ -269,7 +303,8 @@ class ResourceType:
     @property
     def content(self) -> frozenset[str]:
         """Every root member that the digest is over, as far as the type names them."""
-        return frozenset((*self.writable, *self.immutable, *self.stepped))
+        shown = (written.shown_in for written in self.written_as)
+        return frozenset((*self.writable, *self.immutable, *self.stepped, *shown))
 
     @property
     def set_by_platform(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from tenants.documents import NotFound, Value, digest, resolve, without
 from tenants.resource_types.definition import ResourceType, VersionRule
+from tenants.resource_types.written import comparable
 
 # Without leading zeros, and no longer than any number that can be kept.
 _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -32,13 +33,13 @@ def project(rtype: ResourceType, value: Mapping[str, Value]) -> dict[str, Value]
 
     Where null clears a member (`null_clears`), null and absent are one configuration, and nulls are left out. Of a type
     that nobody may write, it is all that the platform does not set by itself. What moves by itself inside a member
-    (`nested_volatile`) is left out there.
+    (`nested_volatile`) is left out there, and what a body names otherwise is reduced to what a body can say.
     """
     content = rtype.content if rtype.update_method else frozenset(value) - rtype.set_by_platform
     kept = {
         key: member for key, member in value.items() if key in content and not (rtype.null_clears and member is None)
     }
-    return without(kept, rtype.nested_volatile)
+    return comparable(rtype, without(kept, rtype.nested_volatile))
 
 
 def content_digest(rtype: ResourceType, value: Mapping[str, Value]) -> str:

@@ -5,30 +5,18 @@ means, stands in `_DEFAULTS`.
 """
 
 import difflib
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from tenants.documents import InvalidPointer, split
-from tenants.resource_types.definition import (
-    NO_PERMISSIONS,
-    Guard,
-    LiveAt,
-    Paging,
-    Permissions,
-    Procedure,
-    ResourceType,
-    StepRules,
-    VersionRule,
-)
-from tenants.resource_types.signatures import Signature
+from tenants.documents import split
+from tenants.resource_types import sub_tables
+from tenants.resource_types.definition import NO_PERMISSIONS, Guard, LiveAt, Paging, ResourceType, VersionRule
+from tenants.resource_types.single_values import NAME, InvalidCatalogue, check_placeholders, checked, either
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)+")
-_METHODS: Final = ("PUT", "PATCH")
+__all__ = ["InvalidCatalogue", "either", "read_type"]
 
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -48,6 +36,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "procedure": None,
         "steps": None,
         "caveat": "",
+        "references": (),
+        "written_as": (),
         "version_pointer": "",
         "etags": False,
         "required": (),
@@ -69,97 +59,13 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "alias_of": None,
     }
 )
-_LISTS: Final = frozenset(
-    {
-        "native_history",
-        "writable",
-        "required",
-        "stateful",
-        "read_only",
-        "carried",
-        "volatile",
-        "immutable",
-        "stepped",
-        "nested_volatile",
-        "reset",
-        "secret",
-        "identity_keys",
-        "lost_race",
-        "locked",
-        "refused",
-    }
-)
-_SIGNATURES: Final = frozenset({"lost_race", "locked", "refused"})
-_CHOICES: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
-    {
-        "version_rule": VersionRule,
-        "guard": Guard,
-        "paging": Paging,
-        "history_paging": Paging,
-        "procedure": Procedure,
-        "live": LiveAt,
-    }
-)
-_SWITCHES: Final = frozenset({"etags", "null_clears"})
-_PERMISSIONS: Final = frozenset({"read_permissions", "write_permissions"})
-_PERMISSION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?::[A-Za-z*][A-Za-z0-9-]*){0,2}")
-_PATHS: Final = frozenset(
-    {
-        "object_path",
-        "list_path",
-        "history_path",
-        "history_version_path",
-        "active_version_query",
-        "draft_path",
-        "publish_path",
-        "native_path",
-    }
-)
-_POINTERS: Final = frozenset(
-    {
-        "version_pointer",
-        "history_version_pointer",
-        "history_key_pointer",
-        "history_content_pointer",
-        "draft_version_pointer",
-        "ready_pointer",
-        "native_key_pointer",
-        "used_by_pointer",
-    }
-)
-_QUERY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*=[A-Za-z0-9,.:_-]+(?:&[A-Za-z][A-Za-z0-9]*=[A-Za-z0-9,.:_-]+)*")
-_NEEDED: Final[Mapping[Procedure, frozenset[str]]] = MappingProxyType(
-    {
-        Procedure.DRAFT_AND_PUBLISH: frozenset({"draft_path", "draft_version_pointer", "publish_path"}),
-        Procedure.PUBLISH_AND_REPOINT: frozenset(
-            {"draft_path", "publish_path", "ready_pointer", "ready_value", "used_by_type", "used_by_pointer"}
-        ),
-        Procedure.NATIVE_ROLLBACK: frozenset({"native_path", "native_key_pointer"}),
-        Procedure.NATIVE_RESTORE: frozenset({"native_path", "native_key_pointer", "native_body_key"}),
-    }
-)
-"""What each procedure must know of where its writes go; one that is not here has no writes that are published."""
-
-
-class InvalidCatalogue(ValueError):
-    """Say which key of which type in which file of the catalogue is wrong, and why."""
-
-    def __init__(self, name: str, key: str, reason: str, *, file: str = "") -> None:
-        self.name, self.key, self.reason = name, key, reason
-        parts = (f"file {file}" if file else "", f"type {name!r}" if name else "", f"key {key!r}" if key else "")
-        place = ", ".join(part for part in parts if part)
-        super().__init__(f"The catalogue of resource types was not loaded: {place + ': ' if place else ''}{reason}.")
-
-    def found_in(self, file: str) -> "InvalidCatalogue":
-        """Give the same mistake with the name of the file that it is in."""
-        return InvalidCatalogue(self.name, self.key, self.reason, file=file)
 
 
 def read_type(name: str, table: object) -> ResourceType:
     """Give the type that a table declares; raise `InvalidCatalogue` naming the first mistake in it."""
     if not isinstance(table, dict):
         raise InvalidCatalogue("", name, 'it stands outside of every type; begin a type with ["family.name"]')
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise InvalidCatalogue(name, "", 'a name is lower-case words joined by dots, in quotes: ["family.name"]')
     keys = [field.name for field in fields(ResourceType) if field.name != "name"]
     for key in table:
@@ -169,7 +75,8 @@ def read_type(name: str, table: object) -> ResourceType:
     values: dict[str, Any] = {}
     for key in keys:
         if key in table:
-            values[key] = _checked(name, key, table[key])
+            inner = sub_tables.READERS.get(key)
+            values[key] = inner(name, table[key]) if inner is not None else checked(name, key, table[key])
         elif key in _DEFAULTS:
             values[key] = _DEFAULTS[key]
         else:
@@ -179,128 +86,19 @@ def read_type(name: str, table: object) -> ResourceType:
     _check_members(rtype)
     _check_rules(rtype)
     _check_history(rtype)
-    _check_procedure(rtype)
+    sub_tables.check(rtype)
     return rtype
-
-
-def _checked(name: str, key: str, value: object) -> Any:
-    if key in _LISTS:
-        return _list(name, key, value)
-    if key in _SWITCHES:
-        if not isinstance(value, bool):
-            raise InvalidCatalogue(name, key, f"it must be true or false, not {value!r}")
-        return value
-    if key in _PERMISSIONS:
-        return _permissions(name, key, value)
-    if key == "visibility_horizon_seconds":
-        return _seconds(name, key, value)
-    if key == "steps":
-        return _steps(name, value)
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidCatalogue(name, key, f"it must be a text that is not empty, not {value!r}")
-    return _text(name, key, value)
-
-
-def _steps(name: str, value: object) -> StepRules:
-    if not isinstance(value, dict):
-        raise InvalidCatalogue(name, "steps", f'it must be a table of its own, ["{name}".steps], not {value!r}')
-    keys = [field.name for field in fields(StepRules)]
-    checked: dict[str, Any] = {}
-    for key, said in value.items():
-        if key not in keys:
-            near = difflib.get_close_matches(key, keys, n=1)
-            raise InvalidCatalogue(name, f"steps.{key}", f"no such key{f'; did you mean {near[0]!r}?' if near else ''}")
-        try:
-            checked[key] = _list(name, key, said) if key == "draft_writable" else _checked(name, key, said)
-        except InvalidCatalogue as error:
-            raise InvalidCatalogue(name, f"steps.{key}", error.reason) from None
-    return StepRules(**checked)
-
-
-def _seconds(name: str, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise InvalidCatalogue(name, key, f"it must be a number of seconds, 0 or more, not {value!r}")
-    return float(value)
-
-
-def _text(name: str, key: str, value: str) -> str:
-    kind = _CHOICES.get(key)
-    if kind is not None:
-        if value not in list(kind):
-            raise InvalidCatalogue(name, key, f"it must be {either(list(kind))}, not {value!r}")
-        return kind(value)
-    if key in _PATHS:
-        _check_path(name, key, value)
-    elif key == "caveat" and not value.endswith("."):
-        raise InvalidCatalogue(name, key, f"it must be whole sentences that end with a full stop, not {value!r}")
-    elif key == "object_query" and not _QUERY.fullmatch(value):
-        raise InvalidCatalogue(name, key, f"it must be a query such as 'expand=variations', not {value!r}")
-    elif key in ("parent", "alias_of", "used_by_type") and not _NAME.fullmatch(value):
-        raise InvalidCatalogue(name, key, f"it must be the name of a type, not {value!r}")
-    elif key == "update_method" and value not in _METHODS:
-        raise InvalidCatalogue(name, key, f"it must be 'PUT' or 'PATCH', not {value!r}; leave it out for no writes")
-    elif key in _POINTERS:
-        _check_pointer(name, key, value)
-    return value
-
-
-def _check_pointer(name: str, key: str, value: str) -> tuple[str, ...]:
-    try:
-        return split(value)
-    except InvalidPointer as error:
-        raise InvalidCatalogue(name, key, str(error).rstrip(".")) from None
-
-
-def _permissions(name: str, key: str, value: object) -> Permissions:
-    shape = '{ any = ["domain:entity:action", …] } or { all = [ … ] }'
-    if not isinstance(value, dict) or len(value) != 1 or not set(value) <= {"any", "all"}:
-        raise InvalidCatalogue(name, key, f"it must be {shape}, not {value!r}")
-    ((mode, names),) = value.items()
-    checked = _list(name, key, names)
-    if not checked:
-        raise InvalidCatalogue(name, key, "it names no permission; leave it out where none is published")
-    for permission in checked:
-        if not _PERMISSION.fullmatch(permission):
-            raise InvalidCatalogue(name, key, f"{permission!r} is no permission such as 'routing:queue:edit'")
-    return Permissions(mode, checked)
-
-
-def _list(name: str, key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise InvalidCatalogue(name, key, f"it must be a list of texts that are not empty, not {value!r}")
-    twice = sorted({item for item in value if value.count(item) > 1})
-    if twice:
-        raise InvalidCatalogue(name, key, f"{twice[0]!r} stands in it twice")
-    if key in _SIGNATURES:
-        for written in value:
-            try:
-                Signature.parse(written)
-            except ValueError as error:
-                raise InvalidCatalogue(name, key, str(error)) from None
-    for item in value:
-        if key == "native_history":
-            _check_path(name, key, item)
-        elif key == "nested_volatile" and len(_check_pointer(name, key, item)) < 2:
-            raise InvalidCatalogue(
-                name, key, f"{item!r} leads to no place inside a member; name a member in 'volatile'"
-            )
-    return tuple(value)
-
-
-def _check_path(name: str, key: str, path: str) -> None:
-    if not path.startswith("/api/") or "//" in path or ".." in path or "?" in path or " " in path:
-        raise InvalidCatalogue(name, key, f"{path!r} is no path that begins with /api/ and has no query")
 
 
 def _check_paths(rtype: ResourceType) -> None:
     """Check the placeholders: a singleton has no id, and what lives in another object has its parent's before it."""
     name, parent = rtype.name, ("{parent}",) if rtype.in_parent else ()
     own = () if rtype.is_singleton else (*parent, "{id}")
-    _check_placeholders(name, "object_path", rtype.object_path, own)
-    _check_placeholders(name, "list_path", rtype.list_path, parent)
-    _check_placeholders(name, "history_path", rtype.history_path, own)
-    _check_placeholders(name, "history_version_path", rtype.history_version_path, (*own, "{version}"))
-    _check_placeholders(name, "active_version_query", rtype.active_version_query, ())
+    check_placeholders(name, "object_path", rtype.object_path, own)
+    check_placeholders(name, "list_path", rtype.list_path, parent)
+    check_placeholders(name, "history_path", rtype.history_path, own)
+    check_placeholders(name, "history_version_path", rtype.history_version_path, (*own, "{version}"))
+    check_placeholders(name, "active_version_query", rtype.active_version_query, ())
     for path in rtype.native_history:
         found = re.findall(r"\{[^}]*\}", path)
         if not set(found) <= {*own, "{version}"} or len(found) > len(set(found)):
@@ -311,16 +109,6 @@ def _check_paths(rtype: ResourceType) -> None:
         raise InvalidCatalogue(name, "parent", reason)
     if rtype.list_parameter and not (rtype.list_path and rtype.parent):
         raise InvalidCatalogue(name, "list_parameter", "it stands there, yet 'list_path' or 'parent' does not")
-
-
-def _check_placeholders(name: str, key: str, path: str | None, wanted: tuple[str, ...]) -> None:
-    if path is None:
-        return
-    found = tuple(re.findall(r"\{[^}]*\}", path))
-    if found != wanted:
-        has = " and ".join(found) or "no placeholder"
-        needs = f"exactly one {' and one '.join(wanted)}" if wanted else "no placeholder"
-        raise InvalidCatalogue(name, key, f"{path!r} has {has}; it needs {needs}")
 
 
 def _check_members(rtype: ResourceType) -> None:
@@ -401,40 +189,6 @@ def _check_history(rtype: ResourceType) -> None:
         raise InvalidCatalogue(name, "history_path", reason)
 
 
-def _check_procedure(rtype: ResourceType) -> None:
-    name, steps = rtype.name, rtype.steps
-    if rtype.procedure is None:
-        if steps is not None:
-            raise InvalidCatalogue(name, "steps", "it stands there, yet 'procedure' does not")
-        if rtype.stepped:
-            raise InvalidCatalogue(name, "stepped", "it stands there, yet 'procedure' does not")
-        return
-    if not rtype.update_method:
-        raise InvalidCatalogue(name, "procedure", "it stands there, yet 'update_method' does not")
-    for key in sorted(_NEEDED.get(rtype.procedure, ())):
-        if not getattr(steps, key, ""):
-            raise InvalidCatalogue(name, f"steps.{key}", f"it is missing, yet 'procedure' is '{rtype.procedure}'")
-    if steps is not None:
-        _check_steps(rtype, steps)
-
-
-def _check_steps(rtype: ResourceType, steps: StepRules) -> None:
-    name = rtype.name
-    own = () if rtype.is_singleton else (*(("{parent}",) if rtype.in_parent else ()), "{id}")
-    _check_placeholders(name, "steps.draft_path", steps.draft_path or None, own)
-    _check_placeholders(name, "steps.publish_path", steps.publish_path or None, own)
-    in_path = () if steps.native_body_key else ("{version}",)
-    _check_placeholders(name, "steps.native_path", steps.native_path or None, (*own, *in_path))
-    if bool(steps.ready_pointer) != bool(steps.ready_value):
-        raise InvalidCatalogue(name, "steps.ready_value", "it stands there exactly when 'ready_pointer' does")
-    if bool(steps.used_by_type) != bool(steps.used_by_pointer):
-        raise InvalidCatalogue(name, "steps.used_by_pointer", "it stands there exactly when 'used_by_type' does")
-    for member in steps.draft_writable:
-        if member not in rtype.content:
-            reason = f"the member {member!r} does not stand in 'writable', 'immutable' or 'stepped'"
-            raise InvalidCatalogue(name, "steps.draft_writable", reason)
-
-
 def _check_version(rtype: ResourceType) -> None:
     name, key, rule, pointer = rtype.name, "version_pointer", rtype.version_rule, rtype.version_pointer
     if rule is VersionRule.NONE:
@@ -448,9 +202,3 @@ def _check_version(rtype: ResourceType) -> None:
         raise InvalidCatalogue(name, key, f"'version_rule' is '{rule}', which does not fit {pointer!r}")
     if tokens[0] not in rtype.read_only:
         raise InvalidCatalogue(name, key, f"the member {tokens[0]!r} does not stand in 'read_only'")
-
-
-def either(names: Iterable[str]) -> str:
-    """Give names for a sentence: quoted, with commas and an "or" between."""
-    quoted = [repr(str(name)) for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -48,6 +48,8 @@ NOT_IN_IT = {
     "history_content_pointer",
     "stepped",
     "nested_volatile",
+    "references",
+    "written_as",
     "caveat",
     "parent",
     "native_history",
@@ -118,6 +120,8 @@ MISTAKES = [
     ("nested_volatile", 'nested_volatile = ["/state/*/id"]', "the member 'state' does not stand in 'writable', 'imm"),
     ("guard", 'guard = "version"\nversion_rule = "assigned"', "yet no write names an 'assigned' version"),
     ("steps", "steps = 7", "it must be a table of its own"),
+    ("references", "references = []", "it must be a table of its own"),
+    ("written_as", 'written_as = "id"', "it must be a table of its own"),
     ("steps", 'steps = { native_path = "/api/v2/x/{id}" }', "it stands there, yet 'procedure' does not"),
     ("caveat", 'caveat = "no sentence"', "it must be whole sentences"),
     ("parent", 'parent = "Queue"', "it must be the name of a type"),
@@ -222,6 +226,56 @@ def test_each_mistake_in_the_steps_of_a_procedure_is_named(procedure: str, steps
 
     assert f"type 'routing.wrapupcode', key '{key}'" in str(refused.value)
     assert reason in str(refused.value)
+
+
+INNER = [
+    ("references", '"/name" = 7', "references./name", "it must be a list of texts"),
+    ("references", 'name = "routing.wrapupcode"', "references.name", "is not a JSON Pointer"),
+    ("references", '"/name" = []', "references./name", "it leads to nothing"),
+    (
+        "references",
+        '"/name" = "Queue"',
+        "references./name",
+        "must be the name of a type or a path with {id}, not 'Queue'",
+    ),
+    ("references", '"/name" = "/api/v2/queues"', "references./name", "it needs exactly one {id}"),
+    (
+        "references",
+        '"/name" = "routing.queue"',
+        "references./name",
+        "'routing.queue' is no type whose objects are found",
+    ),
+    ("references", '"/state/id" = "routing.wrapupcode"', "references./state/id", "the member 'state' is in no body"),
+    ("written_as", 'name = "id"', "written_as.name", "is not a JSON Pointer"),
+    ("written_as", 'name = "/name/*/skills/*"', "written_as.name", "has more than one *"),
+    ("written_as", "name = 7", "written_as.name", "it must be a JSON Pointer or { each = "),
+    ("written_as", 'name = { each = "/name", members = { id = "/id" } }', "written_as.name", "'each' must end with /*"),
+    ("written_as", 'name = { each = "/name/*" }', "written_as.name", "'members' must name what each item has"),
+    ("written_as", 'owner = "/name/id"', "written_as.owner", "the member 'owner' does not stand in 'writable'"),
+    ("written_as", 'name = "/state/id"', "written_as.name", "'state' does not stand in 'writable' or 'read_only'"),
+    ("written_as", 'name = "/selfUri/id"', "written_as.name", "the member 'selfUri' stands in 'volatile' too"),
+]
+
+
+@pytest.mark.parametrize(("table", "line", "key", "reason"), INNER, ids=[f"{t}: {line}" for t, line, *_ in INNER])
+def test_each_mistake_in_what_a_type_refers_to_or_names_otherwise_is_named(
+    table: str, line: str, key: str, reason: str
+) -> None:
+    with pytest.raises(InvalidCatalogue) as refused:
+        catalogue.load(f'{WRAPUP_CODE}["routing.wrapupcode".{table}]\n{line}\n')
+
+    assert f"type 'routing.wrapupcode', key '{key}'" in str(refused.value)
+    assert reason in str(refused.value)
+
+
+def test_every_reference_leads_to_a_member_that_a_rollback_brings_back_and_most_types_have_some() -> None:
+    referring = [rtype.name for rtype in all_types() if rtype.references]
+
+    assert len(referring) >= 38
+    assert {"routing.queue", "outbound.campaign", "architect.ivr", "wfm.planninggroup"} <= set(referring)
+    queue = {reference.at: reference.to for reference in get("routing.queue").references}
+    assert queue["/queueFlow/id"] == ("architect.flow",)
+    assert queue["/memberGroups/*/id"] == ("groups.group", "routing.skillgroup", "/api/v2/teams/{id}")
 
 
 def test_the_types_with_steps_say_where_live_is_seen_and_where_each_write_goes() -> None:
