@@ -3,21 +3,29 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tenants import capture, connections
+from tenants import capture, connections, coverage, divisions
+from tenants.archive import UnusableContent
+from tenants.causes import Cause
+from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError, RemoteUnknown
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
 from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tenants.models import Tenant
     from tenants.remote.client import Platform
+    from tenants.resource_types.definition import ResourceType
 
 LARGEST_SKEW = timedelta(seconds=30)
 """More than this between the two clocks is worth a word; times in the trail are this machine's."""
 FIRST_TYPE = "agentassist.config"
+MOST_NAMED: Final = 5
+"""Of objects, in one sentence."""
 REQUESTS_A_MINUTE = 300
 """The platform's default for one client-credentials token (PLATFORM.md, "Errors and limits")."""
 
@@ -50,32 +58,37 @@ def check(tenant: "Tenant") -> list[Finding]:
         )
     except RemoteError as error:
         findings.append(Finding(name="organization", ok=False, sentence=error.sentence))
-    return [*findings, *_permissions(tenant, platform), _clock(platform), _limits(tenant)]
+    try:
+        reach = divisions.reach(platform)
+    except (RemoteError, UnusableContent) as error:
+        rights = [Finding(name="permissions", ok=False, sentence=str(error))]
+    else:
+        rights = [*_permissions(tenant, reach), *_divisions(tenant, reach)]
+    return [*findings, *rights, *_unreadable(tenant), _clock(platform), _limits(tenant)]
 
 
-def _permissions(tenant: "Tenant", platform: "Platform") -> list[Finding]:
+def _permissions(tenant: "Tenant", reach: divisions.Reach) -> list[Finding]:
     """Say of each type whether the client may read and write it; only what is tracked has to be so.
 
     Where nothing is tracked yet, the family that the console is made for stands in for it.
     """
-    try:
-        held = platform.client_permissions()
-    except RemoteError as error:
-        return [Finding(name="permissions", ok=False, sentence=error.sentence)]
+    held = reach.permissions
     tracked = set(tenant.configs.values_list("resource_type", flat=True)) or {FIRST_TYPE}
     findings, out_of_reach = [], []
     for rtype in catalogue.all_types():
         wanted = {"read": rtype.read_permissions, "write": rtype.write_permissions}
-        missing = [f"{use} ({lack})" for use, needed in wanted.items() for lack in needed.missing(partial(holds, held))]
+        lacking = {use: needed.missing(partial(holds, held)) for use, needed in wanted.items()}
+        missing = [f"{use} ({lack})" for use, lacks in lacking.items() for lack in lacks]
         if missing and rtype.name not in tracked:
             out_of_reach.append(rtype.title)
             continue
         needed = ", ".join(str(needed) for needed in wanted.values() if needed.names)
+        remedies = dict.fromkeys(coverage.remedy(reach, wanted[use], None) for use, lacks in lacking.items() if lacks)
         findings.append(
             Finding(
                 name="permissions",
                 ok=not missing,
-                sentence=f"{rtype.title}: missing to {' and to '.join(missing)}. Add it to a role of the OAuth client."
+                sentence=f"{rtype.title}: missing to {' and to '.join(missing)}. {' '.join(remedies)}"
                 if missing
                 else f"{rtype.title}: {needed or 'none needed'}.",
             )
@@ -86,6 +99,62 @@ def _permissions(tenant: "Tenant", platform: "Platform") -> list[Finding]:
             f"{', '.join(out_of_reach)}. Add permissions to its role before you track them."
         )
         findings.append(Finding(name="permissions", ok=None, sentence=sentence))
+    return findings
+
+
+def _divisions(tenant: "Tenant", reach: divisions.Reach) -> list[Finding]:
+    """Say where the client's roles are granted, and which tracked objects are where a permission is not."""
+    sight = reach.sight()
+    # Some organizations keep a client out of a division on purpose, so a blind spot alone is no fault.
+    found = [Finding(name="divisions", ok=True if sight is not None and sight.whole else None, sentence=reach.sentence)]
+    tracked = set(tenant.configs.values_list("resource_type", flat=True))
+    for rtype in catalogue.all_types():
+        if rtype.name in tracked and coverage.has_divisions(rtype):
+            found += _reach_of_type(rtype, reach, sight)
+    uncovered = coverage.uncovered(tenant, reach)
+    return [*found, *(Finding(name="divisions", ok=False, sentence=one.sentence) for one in uncovered)]
+
+
+def _reach_of_type(
+    rtype: "ResourceType", reach: divisions.Reach, overall: divisions.Sight | None
+) -> "Iterable[Finding]":
+    """Say of a tracked type in which divisions a permission of its is not granted although others are."""
+    for use, needed in (("read", rtype.read_permissions), ("write", rtype.write_permissions)):
+        sight = reach.sight(needed)
+        if sight is None or overall is None or not needed.names or coverage.missing(reach, needed, None):
+            continue
+        blind = tuple(division for division in sight.unseen if division in overall.seen)
+        if blind:
+            yield Finding(
+                name="divisions",
+                ok=None,
+                sentence=f"{rtype.title}: the OAuth client may {use} them ({needed}) in "
+                f"{divisions.listed(sight.seen) or 'no division'}, but not in {divisions.listed(blind)}. "
+                f"{coverage.remedy(reach, needed, blind[0])}",
+            )
+
+
+def _unreadable(tenant: "Tenant") -> list[Finding]:
+    """Say which tracked objects the latest look could not read, and why, by cause."""
+    away = tenant.configs.filter(presence__in=(TrackedConfig.Presence.UNREADABLE, TrackedConfig.Presence.VANISHED))
+    lines: dict[Cause, list[TrackedConfig]] = {}
+    for config in away.order_by("resource_type", "name", "object_id"):
+        cause = Cause(config.presence_cause) if config.presence_cause in set(Cause) else Cause.OTHER
+        lines.setdefault(cause, []).append(config)
+    findings = []
+    for cause, configs in lines.items():
+        number = len(configs)
+        who = "One tracked object" if number == 1 else f"{number} tracked objects"
+        named = ", ".join(f"{config} ({config.address})" for config in configs[:MOST_NAMED])
+        more = f" and {number - MOST_NAMED} more" if number > MOST_NAMED else ""
+        why = f" {configs[0].presence_detail}" if number == 1 and configs[0].presence_detail else ""
+        findings.append(
+            Finding(
+                name="objects",
+                ok=None if cause in {Cause.GONE, Cause.MISSING} else False,
+                sentence=f"{who} cannot be read: {named}{more}. {cause.heading}.{why} {cause.advice}",
+            )
+        )
     return findings
 
 

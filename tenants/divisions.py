@@ -5,14 +5,14 @@ them, which the platform writes as the division `*`; so one permission may reach
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tenants import archive
 from tenants.archive import UnusableContent
 from tenants.remote.errors import RemoteError
-from tenants.remote.permissions import granted_by_division, holds
+from tenants.remote.permissions import Grant, granted_by_division, grants, holds
 from tenants.resource_types.definition import NO_PERMISSIONS, Permissions
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Reach:
     """Why it could not, in a sentence."""
     granted: Mapping[str, frozenset[str]]
     """The permissions of each division's id; those of every division stand under `*`."""
+    grants: tuple[Grant, ...] = ()
+    """The same by role, so that a sentence can name the role to change."""
 
     def sight(self, needed: Permissions = NO_PERMISSIONS) -> Sight | None:
         """Tell in which divisions the client holds what is needed; None where the organization's are not known.
@@ -103,10 +105,7 @@ def reach(platform: "Platform") -> Reach:
     Raises the tree of `remote.errors` and UnusableContent where the client's own roles cannot be read; a list of
     divisions that cannot be is a `problem`.
     """
-    subject = archive.value_from(
-        platform.read("/api/v2/authorization/subjects/me", params={"includeFullRoles": "true"}).body
-    )
-    granted = granted_by_division(subject)
+    rights = rights_of(platform)
     divisions, problem = [], ""
     try:
         for raw in platform.entities(DIVISIONS_PATH):
@@ -116,11 +115,28 @@ def reach(platform: "Platform") -> Reach:
                 divisions.append(Division(found, name if isinstance(name, str) else ""))
     except (RemoteError, UnusableContent) as error:
         divisions, problem = [], str(error)
-    return Reach(
-        permissions=frozenset[str]().union(*granted.values()),
+    return replace(
+        rights,
         divisions=tuple(sorted(divisions, key=lambda one: (one.name.casefold(), one.id))),
         problem=problem or ("" if divisions else f"{DIVISIONS_PATH} lists none."),
+    )
+
+
+def rights_of(platform: "Platform") -> Reach:
+    """Ask the platform what the tenant's client may do and where, in one request; it does not list the divisions.
+
+    Raises the tree of `remote.errors`, and UnusableContent for an answer that cannot be read.
+    """
+    subject = archive.value_from(
+        platform.read("/api/v2/authorization/subjects/me", params={"includeFullRoles": "true"}).body
+    )
+    granted = granted_by_division(subject)
+    return Reach(
+        permissions=frozenset[str]().union(*granted.values()),
+        divisions=(),
+        problem="",
         granted=granted,
+        grants=grants(subject),
     )
 
 

@@ -6,7 +6,20 @@ the place of an entity or an action.
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One role of an OAuth client in one division."""
+
+    role: str
+    """The role's name."""
+    division: str
+    """The division's id; `*` for every division, empty where the platform names none."""
+    division_name: str
+    permissions: frozenset[str]
 
 
 def granted(subject: Any) -> frozenset[str]:
@@ -23,11 +36,30 @@ def granted_by_division(subject: Any) -> dict[str, frozenset[str]]:
     A grant in every division bears the id `*`; one that names no division stands under the empty text.
     """
     found: dict[str, set[str]] = {}
-    for grant in _items(subject, "grants"):
-        division = grant.get("division")
-        where = division.get("id") if isinstance(division, dict) else None
-        found.setdefault(where if isinstance(where, str) else "", set()).update(_granted(grant.get("role")))
+    for grant in grants(subject):
+        found.setdefault(grant.division, set()).update(grant.permissions)
     return {where: frozenset(permissions) for where, permissions in found.items()}
+
+
+def grants(subject: Any) -> tuple[Grant, ...]:
+    """Give each grant of the same answer: a role, where it is granted, and what it allows there."""
+    found = []
+    for grant in _items(subject, "grants"):
+        role = grant.get("role")
+        found.append(
+            Grant(
+                role=_text(role, "name") or _text(role, "id"),
+                division=_text(grant.get("division"), "id"),
+                division_name=_text(grant.get("division"), "name"),
+                permissions=frozenset(_granted(role)),
+            )
+        )
+    return tuple(found)
+
+
+def _text(value: Any, key: str) -> str:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _granted(role: Any) -> Iterator[str]:
