@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test setup lint format bench real contract pictures lock clean help
+.PHONY: demo test setup lint format bench real contract docs pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
@@ -41,6 +41,9 @@ real: setup ## Take real configurations through the whole protocol (REAL=folder 
 
 contract: setup ## Hold the practice platform against the vendor's own Python SDK (ARGS="-k publish" for some)
 	@$(BIN)/python -m tests.contract $(ARGS)
+
+docs: setup ## Write the pages of docs/ that are made from the catalogue and from real runs
+	@$(BIN)/python -m tests.docs
 
 pictures: setup ## Take the README's pictures of today's pages
 	@$(BIN)/python -m tests.pictures

@@ -15,6 +15,7 @@ from tenants import divisions, sweeping
 from tenants.causes import Cause
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
+from tenants.resource_types.definition import PARENT_AND_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -131,7 +132,8 @@ def _types(found: "Sequence[Found]") -> "Iterable[Group]":
             continue
         for trouble in one.troubles:
             plain = trouble.cause in _NO_FAULT
-            line = f"{one.rtype.title} ({one.rtype.name})" if plain else trouble.sentence
+            inside = f" PARENT{PARENT_AND_ID}ID" if one.rtype.in_parent else ""
+            line = f"{one.rtype.title} ({one.rtype.name}{inside})" if plain else trouble.sentence
             lines.setdefault(trouble.cause, []).append(line)
     if lacking:
         yield Group(
