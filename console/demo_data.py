@@ -20,6 +20,7 @@ from django.contrib.auth.models import User
 from tenants import actions, capture, connections
 from tenants.access import Role
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
+from tenants.remote.manners import Purpose
 from tenants.resource_types import catalogue
 
 SECONDS = 10
@@ -186,7 +187,7 @@ def capture_all(configs: list[TrackedConfig], *, acting_user: User, progress: Ca
     for number, config in enumerate(configs):
         progress(number, len(configs))
         seen, history = actions.capture_now(
-            config, acting_user=acting_user, platform=connections.connect(config.tenant)
+            config, acting_user=acting_user, platform=connections.connect(config.tenant, purpose=Purpose.BULK)
         )
         if seen.snapshot is None:
             failed.append(f"{config.tenant.slug} {config.address}: {seen.detail}")

@@ -16,12 +16,14 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
-from tenants.models import TrackedConfig
+from tenants import reach
+from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ OLDEST_POSTGRESQL = 150000
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 PING_SECONDS = 2.0
 LOOK_LATE = timedelta(minutes=15)
+NAMED_AT_MOST = 5
 FREE_BYTES = 500 * 1024 * 1024
 SECRET_KEY_LENGTH = 40
 
@@ -60,6 +63,7 @@ def _findings() -> Iterator[Finding]:
         yield _worker()
     if reachable:
         yield _schedule()
+        yield _reach()
     yield _static_files()
     yield from _deployment()
 
@@ -228,7 +232,13 @@ def _how_to_run_a_worker() -> str:
 def _schedule() -> Finding:
     """Judge the schedule by what it leaves undone: a tracked object whose look is long due."""
     try:
-        late = TrackedConfig.objects.filter(next_look_at__lt=timezone.now() - LOOK_LATE).count()
+        passed_by = OAuthClient.objects.filter(
+            Q(opened_at__isnull=False) | Q(paused_until__gt=timezone.now()),
+            tenant=OuterRef("tenant"),
+            client_id=OuterRef("tenant__client_id"),
+        )
+        due = TrackedConfig.objects.filter(next_look_at__lt=timezone.now() - LOOK_LATE)
+        late = due.exclude(Exists(passed_by)).count()
     except ProgrammingError:
         return Finding("schedule", "look", "It cannot be judged before the database has its tables.", "Run: migrate")
     if not late:
@@ -241,6 +251,35 @@ def _schedule() -> Finding:
         "so drift is not noticed and an open rollback is not driven on.",
         f"Run: {_how_to_run_a_worker()}",
     )
+
+
+def _reach() -> Finding:
+    """Name the tenants whose platform does not answer or takes no more requests."""
+    try:
+        tenants = list(Tenant.objects.order_by("slug"))
+        clients = reach.clients_of(tenants)
+    except ProgrammingError:
+        return Finding("tenants", "look", "They cannot be judged before the database has its tables.", "Run: migrate")
+    if not tenants:
+        return Finding("tenants", "works", "There are none yet.", "Add one: manage.py tenant add SLUG --name …")
+    standings = {tenant.slug: reach.standing_of(tenant, clients=clients) for tenant in tenants}
+    down = [slug for slug, one in standings.items() if one.down_since is not None]
+    paused = [slug for slug, one in standings.items() if one.paused_until is not None and slug not in down]
+    if not down and not paused:
+        return Finding("tenants", "works", f"{len(tenants)} organizations, and none is known not to answer.")
+    told = [f"{len(down)} of {len(tenants)} organizations do not answer: {_named(down)}."] if down else []
+    told += [f"{len(paused)} take no more requests for now: {_named(paused)}."] if paused else []
+    return Finding(
+        "tenants",
+        "look",
+        f"{' '.join(told)} The others are looked at as always.",
+        f"Run: manage.py tenant check {(down or paused)[0]}",
+    )
+
+
+def _named(slugs: list[str]) -> str:
+    more = len(slugs) - NAMED_AT_MOST
+    return ", ".join(slugs[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def _static_files() -> Finding:

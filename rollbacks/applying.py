@@ -15,7 +15,7 @@ from rollbacks import audit, driving, facts, guards, leases, surveys, transition
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import connections
-from tenants.remote import Platform, RemoteError
+from tenants.remote import Platform, Purpose, RemoteError
 from tenants.sealing import CannotUnseal
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def apply(
         return _expire(rollback)
     actor = rollback.run_requester or audit.CONSOLE
     try:
-        platform = platform or connections.connect(rollback.tenant)
+        platform = platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK)
         survey = surveys.take_survey(
             rollback.config,
             rollback.target,

@@ -26,7 +26,7 @@ from tenants import archive, capture, connections, importing
 from tenants import live as live_object
 from tenants.documents import InvalidDocument
 from tenants.models import Snapshot
-from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown, error_body
+from tenants.remote import Answer, ObjectMissing, Platform, Purpose, RemoteError, RemoteUnknown, error_body
 from tenants.resource_types import Refusal, ResourceType, catalogue, projection, understand
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ class _Driver:
             rollback=rollback,
             step=step,
             rtype=catalogue.get(rollback.config.resource_type),
-            platform=platform or connections.connect(rollback.tenant),
+            platform=platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK),
             pace=pace,
             sleep=sleep,
             lease=leases.Lease(driver_name(), pace.lease),

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from tenants import access, actions, comparing, version_pages
+from tenants import access, actions, comparing, pacing, reach, version_pages
 from tenants.access import Role
 from tenants.capture import Outcome
 from tenants.compare_page import compare_page
@@ -81,6 +81,8 @@ class TenantAdmin(ScopedAdmin):
             "title": tenant.name,
             "tenant": tenant,
             "opts": self.opts,
+            "reach": reach.standing_of(tenant),
+            "look_minutes": round(pacing.pace_of(tenant).look_every.total_seconds() / 60),
             "may_edit": self.has_change_permission(request, tenant),
             "may_freeze": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_track": Role.OPERATOR in roles,

@@ -6,7 +6,8 @@
      ├──── an older version ──────────────────► stale: `live` stays (below)
      ├──── 404, 410 ──────────────────────────► vanished: shown as such, nothing is deleted
      ├──── 403, not JSON, wrong shape, too big ► unreadable: shown as such, with the reason
-     └──── silence, 5xx, 429, no token ───────► unreachable: nothing is known; the next look is further away
+     ├──── silence, 5xx, no token ────────────► unreachable: nothing is known; the next look is further away
+     └──── 429, no budget, a tenant that is down► unreachable: nothing is known, and the object stays due
 
 **Nobody overwrites a newer live with an older one.** A read may be stale (PLATFORM.md, "Reads may be stale for
 minutes"), and of two workers the one with the older answer may come last. `live` is moved under the lock of the
@@ -31,19 +32,22 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import archive, object_paths, sightings, trail
+from tenants import archive, object_paths, pacing, sightings, trail
 from tenants import live as live_object
 from tenants.archive import UnusableContent
 from tenants.causes import Cause, cause_of
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote.errors import (
     AddressNotAllowed,
+    BudgetSpent,
     CredentialsRefused,
     ObjectMissing,
+    RateLimited,
     RemoteError,
     RemoteRefused,
     RemoteUnknown,
     RemoteWrong,
+    TenantDown,
     TokenUnusable,
     WrongOrganization,
 )
@@ -57,8 +61,6 @@ if TYPE_CHECKING:
     from tenants.remote.answers import Answer
     from tenants.remote.client import Platform
 
-LOOK_EVERY = timedelta(minutes=5)
-"""Between two looks at an object that can be read."""
 LOOK_AT_MISSING_EVERY = timedelta(hours=1)
 """Between two looks at one that vanished or cannot be read."""
 LONGEST_PAUSE = timedelta(hours=6)
@@ -230,7 +232,7 @@ def remember(
             "presence_cause": "",
             "looked_at": now,
             "changed_at": now,
-            "next_look_at": _next_look(LOOK_EVERY, now=now),
+            "next_look_at": _next_look(pacing.look_every(config.tenant), now=now),
             "failures": 0,
         }
         if row.baseline_id is None:
@@ -275,7 +277,8 @@ def name_of(value: "Mapping[str, Value]") -> str:
 
 
 def _heartbeat(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetime, name: str = "") -> Look:
-    changes: dict[str, object] = {"looked_at": now, "next_look_at": _next_look(LOOK_EVERY, now=now), "failures": 0}
+    again = _next_look(pacing.look_every(config.tenant), now=now)
+    changes: dict[str, object] = {"looked_at": now, "next_look_at": again, "failures": 0}
     if name and name != config.name:
         changes["name"] = name
     if config.presence in _ABSENT:
@@ -326,8 +329,13 @@ def _absent(
 
 
 def _unreachable(config: TrackedConfig, error: RemoteError, *, now: datetime) -> Look:
-    pause = min(LONGEST_PAUSE, LOOK_EVERY * 2 ** min(config.failures, 10))
-    wait = max(pause, timedelta(seconds=error.retry_after or 0))
+    asked_for = min(LONGEST_PAUSE, timedelta(seconds=error.retry_after or 0))
+    if isinstance(error, BudgetSpent | TenantDown | RateLimited):
+        # Nothing was learned, not even of the way to this object: it stays as due as it is.
+        _update(config, {"next_look_at": _next_look(max(asked_for, timedelta(seconds=5)), now=now)})
+        return Look(outcome=Outcome.UNREACHABLE, detail=error.sentence, error=error)
+    pause = min(LONGEST_PAUSE, pacing.LOOK_EVERY * 2 ** min(config.failures, 10))
+    wait = max(pause, asked_for)
     _update(config, {"failures": F("failures") + 1, "next_look_at": _next_look(wait, now=now)})
     config.refresh_from_db(fields=["failures"])
     return Look(outcome=Outcome.UNREACHABLE, detail=error.sentence, error=error)

@@ -1,11 +1,11 @@
-"""What works with a tenant and what does not: token, organization, permissions, clock, limits."""
+"""What works with a tenant and what does not: token, organization, permissions, clock, limits, whether it answers."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tenants import capture, connections, coverage, divisions
+from tenants import connections, coverage, divisions, pacing, reach
 from tenants.archive import UnusableContent
 from tenants.causes import Cause
 from tenants.models import TrackedConfig
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 LARGEST_SKEW = timedelta(seconds=30)
 """More than this between the two clocks is worth a word; times in the trail are this machine's."""
+LONGEST_INTERVAL = timedelta(hours=1)
+"""Between two looks at one object; more is no watch over it."""
 FIRST_TYPE = "agentassist.config"
 MOST_NAMED: Final = 5
 """Of objects, in one sentence."""
-REQUESTS_A_MINUTE = 300
-"""The platform's default for one client-credentials token (PLATFORM.md, "Errors and limits")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,8 @@ def check(tenant: "Tenant") -> list[Finding]:
         organization = platform.organization()
     except (RemoteError, CannotUnseal) as error:
         silent = isinstance(error, RemoteUnknown)
-        return [Finding(name="token", ok=False, sentence=str(error), unreachable=silent)]
+        token = Finding(name="token", ok=False, sentence=str(error), unreachable=silent)
+        return [token, _reach(tenant)] if silent else [token]
     findings = [Finding(name="token", ok=True, sentence=f"{tenant.login_base} gave a token for {tenant.client_id}.")]
     try:
         connections.check_identity(tenant, platform)
@@ -59,20 +60,20 @@ def check(tenant: "Tenant") -> list[Finding]:
     except RemoteError as error:
         findings.append(Finding(name="organization", ok=False, sentence=error.sentence))
     try:
-        reach = divisions.reach(platform)
+        held = divisions.reach(platform)
     except (RemoteError, UnusableContent) as error:
         rights = [Finding(name="permissions", ok=False, sentence=str(error))]
     else:
-        rights = [*_permissions(tenant, reach), *_divisions(tenant, reach)]
-    return [*findings, *rights, *_unreadable(tenant), _clock(platform), _limits(tenant)]
+        rights = [*_permissions(tenant, held), *_divisions(tenant, held)]
+    return [*findings, *rights, *_unreadable(tenant), _clock(platform), _limits(tenant), _reach(tenant)]
 
 
-def _permissions(tenant: "Tenant", reach: divisions.Reach) -> list[Finding]:
+def _permissions(tenant: "Tenant", own: divisions.Reach) -> list[Finding]:
     """Say of each type whether the client may read and write it; only what is tracked has to be so.
 
     Where nothing is tracked yet, the family that the console is made for stands in for it.
     """
-    held = reach.permissions
+    held = own.permissions
     tracked = set(tenant.configs.values_list("resource_type", flat=True)) or {FIRST_TYPE}
     findings, out_of_reach = [], []
     for rtype in catalogue.all_types():
@@ -83,7 +84,7 @@ def _permissions(tenant: "Tenant", reach: divisions.Reach) -> list[Finding]:
             out_of_reach.append(rtype.title)
             continue
         needed = ", ".join(str(needed) for needed in wanted.values() if needed.names)
-        remedies = dict.fromkeys(coverage.remedy(reach, wanted[use], None) for use, lacks in lacking.items() if lacks)
+        remedies = dict.fromkeys(coverage.remedy(own, wanted[use], None) for use, lacks in lacking.items() if lacks)
         findings.append(
             Finding(
                 name="permissions",
@@ -179,11 +180,26 @@ def _clock(platform: "Platform") -> Finding:
 
 
 def _limits(tenant: "Tenant") -> Finding:
-    tracked = tenant.configs.count()
-    looks = tracked / (capture.LOOK_EVERY / timedelta(minutes=1))
+    """Say how often each object is looked at, and how far that is from what people expect."""
+    pace, rate = pacing.pace_of(tenant), reach.rate_of(tenant)
+    minutes = pace.look_every / timedelta(minutes=1)
+    learned = f" (a 429 taught {pace.allowed:.0f} for now)" if pace.allowed < rate else ""
+    plural = "" if pace.objects == 1 else "s"
+    sentence = (
+        f"{rate} requests a minute{learned}, a fifth of them kept for people and rollbacks: {pace.objects} tracked "
+        f"object{plural} can be looked at every {minutes:.0f} minutes."
+    )
+    if pace.look_every <= pacing.LOOK_EVERY:
+        return Finding(name="limits", ok=True, sentence=sentence)
     return Finding(
         name="limits",
-        ok=looks <= REQUESTS_A_MINUTE / 2,
-        sentence=f"{tracked} tracked objects need about {looks:.0f} of the {REQUESTS_A_MINUTE} requests a minute that "
-        f"a token has by default; the platform no longer says what is left.",
+        ok=None if pace.look_every <= LONGEST_INTERVAL else False,
+        sentence=f"{sentence} Track fewer, or have the platform allow more and give the tenant a higher number.",
     )
+
+
+def _reach(tenant: "Tenant") -> Finding:
+    standing = reach.standing_of(tenant)
+    down = standing.down_since is not None
+    calm = not down and standing.paused_until is None and not standing.failures
+    return Finding(name="answers", ok=False if down else True if calm else None, sentence=standing.sentence)

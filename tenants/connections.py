@@ -23,7 +23,7 @@ from tenants.shared_tokens import SharedToken
 
 SECRET_FIELD: Final = "client_secret"  # noqa: S105 - the field's name
 _IDENTITY_HOLDS_SECONDS: Final = 300.0
-SWEEP_LIMITS: Final = Limits(read_seconds=10.0, total_seconds=15.0, patience_seconds=20.0)
+SWEEP_LIMITS: Final = Limits(read_seconds=10.0, total_seconds=15.0, longest_wait_seconds=0.0, patience_seconds=20.0)
 """A sweep has others to look after, so it waits for nobody for long."""
 
 _checked: dict[tuple[str, ...], float] = {}

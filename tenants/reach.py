@@ -16,7 +16,7 @@ The clock is the database's, so that workers on several machines agree.
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -332,7 +332,7 @@ def standing_of(tenant: "Tenant", *, clients: Mapping[object, OAuthClient] | Non
     )
 
 
-def clients_of(tenants: "list[Tenant]") -> dict[object, OAuthClient]:
+def clients_of(tenants: "Sequence[Tenant]") -> dict[object, OAuthClient]:
     """Give what is known of each tenant's OAuth client, by the tenant's id, with one query."""
     named = {(tenant.pk, tenant.client_id) for tenant in tenants}
     found = OAuthClient.objects.filter(tenant__in=tenants).defer("token_sealed")

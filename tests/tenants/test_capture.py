@@ -228,12 +228,11 @@ def test_silence_raises_only_the_failures_and_spaces_the_next_looks(
     making.look(config)
     config.refresh_from_db()
     known = (config.presence, config.live, config.looked_at)
-    platform = making.platform_of(config)
     practice.add_fault(kind, path="/configs/", times=None)
     pauses = []
     for _ in range(3):
         now = timezone.now()
-        seen = capture.look(config, platform, now=now, conditional=False)
+        seen = capture.look(config, making.platform_of(config), now=now, conditional=False)
         assert seen.outcome is Outcome.UNREACHABLE
         assert config.next_look_at is not None
         pauses.append(config.next_look_at - now)

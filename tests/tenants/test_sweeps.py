@@ -48,6 +48,7 @@ def test_versions_that_came_and_went_between_two_looks_are_filled_in(world: Worl
     assert set(world.config.snapshots.values_list("version", flat=True)) == set(range(1, 46))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_object_that_cannot_be_asked_for_does_not_hold_up_the_others(world: World) -> None:
     broken = making.track(world.tailspin, "cfg-21")
     Tenant.objects.filter(pk=world.tailspin.pk).update(client_secret_sealed=b"not sealed by us")

@@ -8,6 +8,7 @@ from tenants.documents.labels import visible
 from tenants.importing import HistoryImport
 from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError, RemoteRefused
+from tenants.remote.manners import Purpose
 from tenants.sealing import CannotUnseal
 from tenants.terminal import ExitCode, Progress, TerminalCommand
 
@@ -56,7 +57,7 @@ class Command(TerminalCommand):
             progress.say(f"{place}: {config.tenant.slug} {config.address}, version {done} of {total} of its history")
 
         try:
-            platform = connections.connect(config.tenant)
+            platform = connections.connect(config.tenant, purpose=Purpose.BULK)
             seen, imported = actions.capture_now(config, acting_user=None, platform=platform, progress=tell)
         except (RemoteError, CannotUnseal) as error:  # the other tenants are still looked at
             seen = Look(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 
-from tenants import actions, addresses, checking, drift, regions
+from tenants import actions, addresses, checking, drift, reach, regions
 from tenants.models import Tenant, TrackedConfig
 from tenants.terminal import ExitCode, TerminalCommand, WrongUse
 
@@ -35,6 +35,12 @@ class Command(TerminalCommand):
             "--client-secret-file", required=True, metavar="FILE", help="holds the secret; - reads it from stdin"
         )
         add.add_argument("--organization", default="", metavar="ID", help="learned at the first check when left out")
+        add.add_argument(
+            "--requests-a-minute",
+            type=int,
+            metavar="N",
+            help="what its OAuth client may ask for; left out: the default",
+        )
         add.add_argument("--approvals", type=int, default=1, metavar="N", help="needed for each rollback (default 1)")
         listing = steps.add_parser("list", help="list all organizations")
         check = steps.add_parser("check", help="say what works with an organization and what does not")
@@ -66,6 +72,9 @@ class Command(TerminalCommand):
             )
         if not 0 <= options["approvals"] <= 9:
             raise WrongUse(f"{options['approvals']} approvals cannot be asked for: 0 to 9 can. Nothing was added.")
+        rate = options["requests_a_minute"]
+        if rate is not None and not 10 <= rate <= 100_000:
+            raise WrongUse(f"{rate} requests a minute cannot be kept: 10 to 100000 can. Nothing was added.")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", options["slug"]):
             raise WrongUse(
                 f"{options['slug']!r} cannot be a tenant's short name: that has up to 60 lower-case letters, digits "
@@ -83,10 +92,11 @@ class Command(TerminalCommand):
             client_secret=self._secret(options["client_secret_file"]),
             organization_id=options["organization"],
             approvals_needed=options["approvals"],
+            requests_a_minute=rate,
             acting_user=None,
         )
         if self.as_json:
-            self.print_json(_as_json(tenant, configs=0, drifted=0))
+            self.print_json(_as_json(tenant, reach.standing_of(tenant), configs=0, drifted=0))
         self.tell(
             f"Added {tenant.slug}. Nothing was asked of the platform yet. Next, see what works: manage.py tenant check "
             f"{tenant.slug}\nThen take in what is there: manage.py track {tenant.slug} --all"
@@ -125,8 +135,15 @@ class Command(TerminalCommand):
             .annotate(number=Count("pk"))
             .values_list("tenant_id", "number")
         )
+        clients = reach.clients_of(tenants)
+        standings = {one.pk: reach.standing_of(one, clients=clients) for one in tenants}
         if self.as_json:
-            self.print_json([_as_json(one, configs=one.configs_kept, drifted=away.get(one.pk, 0)) for one in tenants])
+            self.print_json(
+                [
+                    _as_json(one, standings[one.pk], configs=one.configs_kept, drifted=away.get(one.pk, 0))
+                    for one in tenants
+                ]
+            )
         elif not tenants:
             self.tell("There are no tenants yet. Add one: manage.py tenant add SLUG --name …")
         else:
@@ -140,7 +157,7 @@ class Command(TerminalCommand):
                         str(one.approvals_needed),
                         str(one.configs_kept),
                         str(away.get(one.pk, 0)),
-                        f"frozen: {one.frozen_reason}" if one.frozen else "",
+                        _note(one, standings[one.pk]),
                     )
                     for one in tenants
                 ),
@@ -173,7 +190,14 @@ class Command(TerminalCommand):
         return ExitCode.DONE if works else ExitCode.REFUSED_BY_PLATFORM
 
 
-def _as_json(tenant: Tenant, *, configs: int, drifted: int) -> dict[str, Any]:
+def _note(tenant: Tenant, standing: reach.Standing) -> str:
+    notes = [f"frozen: {tenant.frozen_reason}"] if tenant.frozen else []
+    if standing.down_since is not None or standing.paused_until is not None:
+        notes.append(standing.sentence)
+    return "; ".join(notes)
+
+
+def _as_json(tenant: Tenant, standing: reach.Standing, *, configs: int, drifted: int) -> dict[str, Any]:
     return {
         "slug": tenant.slug,
         "name": tenant.name,
@@ -186,4 +210,5 @@ def _as_json(tenant: Tenant, *, configs: int, drifted: int) -> dict[str, Any]:
         "frozen": tenant.frozen,
         "configs": configs,
         "drifted": drifted,
+        "reach": standing.to_json(),
     }

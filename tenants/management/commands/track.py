@@ -67,7 +67,7 @@ class Command(TerminalCommand):
         if options["all"]:
             with self.progress() as progress:
                 progress.say(f"Listing {rtype.name} in {tenant.slug} …")
-                wanted = dict(discovery.discover(tenant, rtype, connections.connect(tenant)))
+                wanted = dict(discovery.discover(tenant, rtype, connections.connect(tenant, purpose=Purpose.BULK)))
         else:
             wanted = dict.fromkeys(named, "")
         tracking = actions.track_configs(tenant, rtype, wanted, acting_user=None)
