@@ -9,10 +9,13 @@ from uuid import UUID
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
 
-from rollbacks import entry_page, listing, plan_page, probe_page, rollback_page
+from rollbacks import entry_page, evidence, listing, plan_page, probe_page, rollback_page
 from rollbacks.models import AuditEntry, GuardProbe, Rollback
 from tenants import access
+from tenants.access import Role
 from tenants.scoping import ScopedAdmin
 
 _READ = ("GET", "HEAD")
@@ -43,6 +46,7 @@ class RollbackAdmin(ScopedAdmin):
                 name="rollbacks_rollback_plan",
             ),
             path("<str:object_id>/change/", view(self.page_view), name="rollbacks_rollback_change"),
+            path("<str:object_id>/evidence/", view(self.evidence_view), name="rollbacks_rollback_evidence"),
             path("<str:object_id>/status/", view(self.status_view), name="rollbacks_rollback_status"),
         ]
 
@@ -61,6 +65,16 @@ class RollbackAdmin(ScopedAdmin):
         if request.method not in {*_READ, "POST"}:
             return HttpResponseNotAllowed((*_READ, "POST"))
         return rollback_page.answer(request, _own_rollback(request, object_id))
+
+    @method_decorator(require_POST)
+    def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with the rollback's evidence pack; who took it is in the trail."""
+        rollback = _own_rollback(request, object_id)
+        access.require(request.user, rollback.tenant, Role.AUDITOR, Role.APPROVER, Role.OPERATOR)
+        content = evidence.pack_bytes(rollback, actor=request.user.get_username())
+        answer = HttpResponse(content, content_type="application/zip")
+        answer["Content-Disposition"] = f'attachment; filename="evidence-{rollback.tenant.slug}-{rollback.pk}.zip"'
+        return answer
 
     def status_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with where a rollback stands, as JSON."""

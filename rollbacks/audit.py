@@ -132,6 +132,12 @@ def payload_of(entry: AuditEntry) -> dict[str, object]:
     return fields
 
 
+def line_of(entry: AuditEntry) -> bytes:
+    """Give an entry as one line of JSON, the payload byte for byte as it was hashed, without a line end."""
+    hashes = f'"previous_hash":"{bytes(entry.previous_hash).hex()}","hash":"{bytes(entry.hash).hex()}"'
+    return b'{"payload":' + bytes(entry.payload) + b"," + hashes.encode() + b"}"
+
+
 def record_for_tenants(
     action: str,
     *,

@@ -211,6 +211,7 @@ def _page(
         "after_head": f"After (v{rollback.target.version})",
         "difference_problem": difference_problem,
         "requester": showing.requester_of(rollback),
+        "may_take_evidence": access.may(user, rollback.tenant, Role.AUDITOR, Role.APPROVER, Role.OPERATOR),
         "level": showing.LEVELS[rollback.guard_level],
         "evidence": evidence_of(rollback, attempt),
         "approved_by": showing.names_in_words(

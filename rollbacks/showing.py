@@ -68,6 +68,10 @@ ACTION_WORDS: Final = {
     "config.tracked": "Object tracked",
     "config.returned": "Object is back",
     "audit.exported": "Trail exported",
+    "evidence.taken": "Evidence pack taken",
+    "login.succeeded": "Signed in",
+    "login.failed": "Sign-in refused",
+    "login.ended": "Signed out",
 }
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from console.practice.server import PracticeServer
-from rollbacks import actions, audit, one_object, probing, proofs, surveys, transitions
+from rollbacks import actions, audit, one_object, probing, proofs, surveys, transitions, verifying
 from rollbacks.driving import driver_name
 from rollbacks.models import AuditEntry, GuardProbe, Rollback
 from tenants import drift
@@ -52,7 +52,7 @@ def test_a_guard_that_the_platform_checks_is_proven_by_two_requests_that_change_
     ]
     (outcome,) = entries(desk, "probe.outcome")
     assert (outcome.outcome, outcome.actor) == ("ok", "alice")
-    assert audit.verify(desk.world.northwind).holds
+    assert verifying.verify(desk.world.northwind).holds
     proof = proofs.proof_of(desk.world.northwind, type_of(desk.world.config))
     assert proof.proven
     assert proof.sentence.startswith("The guard was proven on ")

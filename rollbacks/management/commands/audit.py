@@ -1,4 +1,4 @@
-"""`audit verify [SLUG]`, `audit export SLUG --output FILE`, `audit checkpoint` and `audit key`."""
+"""`audit verify`, `audit export`, `audit evidence`, `audit checkpoint` and `audit key`."""
 
 from argparse import SUPPRESS, ArgumentTypeError
 from datetime import UTC, datetime
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 
-from rollbacks import checkpointing, checkpoints, exporting, verifying
+from rollbacks import checkpointing, checkpoints, evidence, exporting, files, terminal, verifying
 from tenants import addresses, trail
 from tenants.models import Tenant
 from tenants.terminal import ExitCode, TerminalCommand, WrongUse
@@ -63,11 +64,11 @@ def _document(one: verifying.Verification) -> dict[str, Any]:
 
 class Command(TerminalCommand):
     help = "Prove the trail, or hand it over."
-    steps = ("verify", "export", "checkpoint", "key")
+    steps = ("verify", "export", "evidence", "checkpoint", "key")
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
-        ways = parser.add_subparsers(dest="way", required=True, metavar="verify | export | checkpoint | key")
+        ways = parser.add_subparsers(dest="way", required=True, metavar="verify | export | evidence | checkpoint | key")
         verify = ways.add_parser("verify", help="walk every entry, and hold it against checkpoints from outside")
         verify.add_argument("slug", nargs="?")
         verify.add_argument(
@@ -83,9 +84,12 @@ class Command(TerminalCommand):
         export.add_argument("--format", choices=["jsonl", "csv"], default="jsonl")
         export.add_argument("--since", type=moment, metavar="T")
         export.add_argument("--until", type=moment, metavar="T")
+        evidence = ways.add_parser("evidence", help="write one rollback as a zip that proves itself")
+        evidence.add_argument("rollback", metavar="ROLLBACK")
+        evidence.add_argument("--output", required=True, metavar="FILE")
         checkpoint = ways.add_parser("checkpoint", help="sign what is new now, and bring it to the sinks")
         key = ways.add_parser("key", help="print the public key that checkpoints are signed for")
-        for way in (verify, export, checkpoint, key):
+        for way in (verify, export, evidence, checkpoint, key):
             # Without a default of its own, so that `audit --json verify` stays what it says.
             way.add_argument(
                 "--json",
@@ -101,6 +105,8 @@ class Command(TerminalCommand):
                 return self._verify(options["slug"], [Path(path) for path in options["checkpoints"]])
             case "export":
                 return self._export(options)
+            case "evidence":
+                return self._evidence(options["rollback"], options["output"])
             case "checkpoint":
                 return self._checkpoint()
             case _:
@@ -136,6 +142,25 @@ class Command(TerminalCommand):
             self.tell(f"  {finding.kind}: {finding.message}")
         if len(one.findings) >= verifying.MOST_FINDINGS:
             self.tell("  There may be more; the walk ended here.")
+
+    def _evidence(self, word: str, output: str) -> ExitCode:
+        rollback = terminal.find_rollback(word)
+        if output == "-":
+            raise WrongUse("A pack needs a file; - for stdout is not known here. Nothing was written.")
+        target = Path(output)
+        try:
+            # The file takes its place before the commit: without it there is no entry.
+            with transaction.atomic(), files.appearing(target) as file:
+                told = evidence.pack(rollback, file, actor=trail.actor_name(None))
+        except OSError as error:
+            raise WrongUse(f"{target} cannot be written: {error.strerror}. Nothing was written.") from error
+        if self.as_json:
+            self.print_json({"rollback": str(rollback.pk), "output": str(target), "covered": bool(told["covered"])})
+        else:
+            self.tell(f"The evidence of rollback {rollback.pk} was written to {target}.")
+            if not told["covered"]:
+                self.warn("No checkpoint covers it: there is no CONSOLE_CHECKPOINT_KEY to sign with.")
+        return ExitCode.DONE
 
     def _checkpoint(self) -> ExitCode:
         if settings.CONSOLE_CHECKPOINT_KEY is None:
