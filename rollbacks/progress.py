@@ -8,7 +8,7 @@ from rollbacks.models import Attempt, AuditEntry, Rollback, Send
 from rollbacks.refusals import waiting_sentence
 from rollbacks.showing import bytes_in_words
 from rollbacks.states import RUNNING, State
-from rollbacks.verdicts import MAX_SENDS, SendOutcome
+from rollbacks.verdicts import MAX_LOCKED, MAX_SENDS, SendOutcome, tries_left
 
 OK: Final = "ok"
 NOW: Final = "now"
@@ -119,6 +119,7 @@ def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[
             return [Line(NO, "Nothing was sent")]
         return [Line(NOW, _sending_words(rollback))]
     lines = []
+    most = MAX_LOCKED if any(send.outcome == SendOutcome.LOCKED for send in sends) else MAX_SENDS
     for send in sends:
         outcome = SendOutcome(send.outcome) if send.outcome else SendOutcome.UNDER_WAY
         waiting = outcome is SendOutcome.UNDER_WAY and not closed and send is sends[-1]
@@ -131,11 +132,12 @@ def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[
         told = facts.refusal_of(send)
         kind = told.title if told is not None and told.tells_more else send.code
         detail = " · ".join(part for part in (status, words, kind, took) if part)
-        lines.append(Line(standing, f"Sent as request {send.number} of at most {MAX_SENDS}", detail))
+        lines.append(Line(standing, f"Sent as request {send.number} of at most {most}", detail))
     last = sends[-1]
     if not closed and last.retry_at is not None and last.ended_at is not None and last.outcome != SendOutcome.APPLIED:
         wait = max(0.0, (last.retry_at - last.ended_at).total_seconds())
-        lines.append(Line(NOW, waiting_sentence(seconds=wait, sent=len(sends), at_most=MAX_SENDS)))
+        left = tries_left([SendOutcome(send.outcome or SendOutcome.UNDER_WAY) for send in sends])
+        lines.append(Line(NOW, waiting_sentence(seconds=wait, sent=len(sends), left=left)))
     return lines
 
 

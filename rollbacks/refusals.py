@@ -166,9 +166,8 @@ class Told:
         return {"kind": self.kind, "name": self.name}
 
 
-def waiting_sentence(*, seconds: float, sent: int, at_most: int) -> str:
+def waiting_sentence(*, seconds: float, sent: int, left: int) -> str:
     """Say how long a lock or a limit is waited for."""
-    left = at_most - sent
     if left <= 0:
         return f"The same bytes were sent {sent} times, which is the most; they are not sent again."
     times = "once more" if left == 1 else f"at most {left} more times"

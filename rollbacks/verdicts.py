@@ -72,6 +72,9 @@ _ANSWERED_BY_A_REFUSAL = _CHANGED_NOTHING | _WORTH_ANOTHER_TRY
 MAX_SENDS = 6
 """How often the same bytes may leave within one attempt: a storm is never the answer to a conflict."""
 
+MAX_LOCKED = 20
+"""How often an object that somebody holds is tried: with up to a minute in between, about a quarter of an hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
@@ -192,6 +195,15 @@ def judge(  # noqa: C901 - one branch for each row of the table above
     )
 
 
+def tries_left(outcomes: Sequence[SendOutcome]) -> int:
+    """Give how often the same bytes may still leave: an object that somebody holds is worth waiting for."""
+    locked = sum(outcome is SendOutcome.LOCKED for outcome in outcomes)
+    others = MAX_SENDS - (len(outcomes) - locked)
+    if others <= 0 or not outcomes or outcomes[-1] is not SendOutcome.LOCKED:
+        return max(0, others)
+    return max(0, MAX_LOCKED - locked)
+
+
 def authorship(guarded: Guarded, seen: Seen) -> bool | None:
     """Say whether the platform names our OAuth client as the author; None when it names nobody."""
     return None if seen.author is None else seen.author == guarded.client_id
@@ -272,7 +284,7 @@ def _judge_unmoved(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, horiz
         return _judge_unmoved_unfenced(sends, horizon_over=horizon_over)
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return _after_nothing_changed(sends)
-    if len(sends) >= MAX_SENDS:
+    if tries_left([sent.outcome for sent in sends]) == 0:
         return Wait(overdue=horizon_over, why=f"The same bytes were sent {len(sends)} times without a clear answer.")
     if sends[-1].outcome in _WORTH_ANOTHER_TRY:
         return SendNow(f"The last answer was {sends[-1].outcome.replace('_', ' ')}, and live has not moved.")
@@ -376,7 +388,8 @@ def _judge_by_content(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, ho
 def _judge_unmoved_unfenced(sends: Sequence[Sent], *, horizon_over: bool) -> Decision:
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return _after_nothing_changed(sends)
-    if all(sent.outcome in _ANSWERED_BY_A_REFUSAL for sent in sends) and len(sends) < MAX_SENDS:
+    turned_away = all(sent.outcome in _ANSWERED_BY_A_REFUSAL for sent in sends)
+    if turned_away and tries_left([sent.outcome for sent in sends]) > 0:
         return SendNow(f"The last answer was {sends[-1].outcome.replace('_', ' ')}, and live has not moved.")
     if not horizon_over:
         return Wait(overdue=False, why="Reading until the object shows what happened.")
@@ -386,7 +399,7 @@ def _judge_unmoved_unfenced(sends: Sequence[Sent], *, horizon_over: bool) -> Dec
             verdict=Verdict.NOT_VISIBLE_YET,
             why="The platform confirmed the write, but reads do not show it.",
         )
-    return Close(
-        Verdict.INDETERMINATE,
-        {"because": "the answer was lost, the object shows no change, and no guard makes it safe to send again"},
-    )
+    because = "the answer was lost, the object shows no change, and no guard makes it safe to send again"
+    if turned_away:
+        because = f"it was turned away {len(sends)} times, and an answer of that kind proves nothing"
+    return Close(Verdict.INDETERMINATE, {"because": because})

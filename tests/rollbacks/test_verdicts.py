@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rollbacks.verdicts import (
+    MAX_LOCKED,
     MAX_SENDS,
     Close,
     Guarded,
@@ -16,6 +17,7 @@ from rollbacks.verdicts import (
     Verdict,
     Wait,
     judge,
+    tries_left,
 )
 
 BASE, TARGET, OTHER = "0" * 64, "1" * 64, "2" * 64
@@ -140,13 +142,23 @@ def test_a_confirmed_write_that_stays_invisible_is_shown_as_such_and_never_sent_
 
 
 def test_the_same_bytes_leave_a_bounded_number_of_times() -> None:
-    for outcome in (SendOutcome.LOCKED, SendOutcome.UNKNOWN, SendOutcome.RATE_LIMITED):
+    for outcome in (SendOutcome.UNKNOWN, SendOutcome.RATE_LIMITED):
         assert isinstance(judge(GUARDED, [Sent(outcome)] * (MAX_SENDS - 1), UNMOVED, horizon_over=True), SendNow)
         assert isinstance(judge(GUARDED, [Sent(outcome)] * MAX_SENDS, UNMOVED, horizon_over=True), Wait)
 
 
 def test_a_locked_object_is_tried_again_without_waiting_for_the_horizon() -> None:
     assert isinstance(judge(GUARDED, [Sent(SendOutcome.LOCKED)], UNMOVED, horizon_over=False), SendNow)
+
+
+def test_an_object_that_somebody_holds_is_worth_waiting_for_longer_but_not_for_ever() -> None:
+    locked, lost = SendOutcome.LOCKED, SendOutcome.UNKNOWN
+    assert isinstance(judge(GUARDED, [Sent(locked)] * (MAX_LOCKED - 1), UNMOVED, horizon_over=False), SendNow)
+    assert isinstance(judge(GUARDED, [Sent(locked)] * MAX_LOCKED, UNMOVED, horizon_over=True), Wait)
+    assert tries_left([]) == MAX_SENDS
+    assert tries_left([locked] * 7) == MAX_LOCKED - 7
+    assert tries_left([*[locked] * 7, lost]) == MAX_SENDS - 1
+    assert tries_left([*[lost] * MAX_SENDS, locked]) == 0
 
 
 def test_the_only_send_refused_for_good_ends_as_not_applied() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollbacks.verdicts import MAX_SENDS, Close, SendNow, SendOutcome, Sent, Verdict, Wait, judge
+from rollbacks.verdicts import MAX_LOCKED, MAX_SENDS, Close, SendNow, SendOutcome, Sent, Verdict, Wait, judge
 from tests.rollbacks.test_verdicts import BASE, CONFIRMED, GUARDED, LANDED, LOST, OTHER, THEM, UNMOVED, US, verdict
 
 PUBLISH = replace(GUARDED, level="C", base_etag=None)
@@ -23,7 +23,7 @@ def test_what_may_have_been_received_is_never_sent_again(outcome: SendOutcome) -
 @pytest.mark.parametrize("outcome", [SendOutcome.NOT_SENT, SendOutcome.LOCKED, SendOutcome.RATE_LIMITED])
 def test_only_what_was_turned_away_for_certain_is_sent_again_and_not_for_ever(outcome: SendOutcome) -> None:
     assert isinstance(judge(PUBLISH, [Sent(outcome)], UNMOVED, horizon_over=False), SendNow)
-    often = [Sent(outcome)] * MAX_SENDS
+    often = [Sent(outcome)] * (MAX_LOCKED if outcome is SendOutcome.LOCKED else MAX_SENDS)
     assert not isinstance(judge(PUBLISH, often, UNMOVED, horizon_over=False), SendNow)
     assert not isinstance(judge(PUBLISH, often, UNMOVED, horizon_over=True), SendNow)
 
