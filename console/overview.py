@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from rollbacks import checkpointing
-from rollbacks.models import AuditEntry, Rollback
+from rollbacks import checkpointing, propagation
+from rollbacks.models import AuditEntry, PropagationWatch, Rollback
 from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift
 from tenants.models import Tenant, TrackedConfig
@@ -52,6 +52,8 @@ class Overview:
     drifted: int
     absent: int
     waiting: int
+    not_seen: int
+    """Configurations whose live version was written by a rollback and not seen in routing in time."""
     attention: Sequence[Drifted]
     missing: Sequence[TrackedConfig]
     rollbacks: Sequence[Rollback]
@@ -65,7 +67,10 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     tenants = list(access.tenants_of(user).only("id", "name", "slug", "frozen", "frozen_reason"))
     configs = access.configs_of(user)
     absent = Q(presence__in=(TrackedConfig.Presence.VANISHED, TrackedConfig.Presence.UNREADABLE))
-    counts = configs.aggregate(all=Count("pk"), absent=Count("pk", filter=absent))
+    not_seen = Exists(PropagationWatch.objects.filter(propagation.not_seen(), config=OuterRef("pk")))
+    counts = configs.aggregate(
+        all=Count("pk"), absent=Count("pk", filter=absent), not_seen=Count("pk", filter=not_seen)
+    )
     drifted = drift.drifted(configs)
     attention = list(
         drifted.select_related("tenant", "live__document", "baseline__document")
@@ -86,6 +91,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         drifted=len(attention) if len(attention) < SHOWN_DRIFTED else drifted.count(),
         absent=counts["absent"],
         waiting=waiting.count(),
+        not_seen=counts["not_seen"],
         attention=_with_summaries(attention),
         missing=list(configs.filter(absent).select_related("tenant", "live").order_by("-looked_at")[:SHOWN_ABSENT])
         if counts["absent"]

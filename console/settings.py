@@ -32,6 +32,9 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_CHECKPOINT_FOLDER",
         "CONSOLE_CHECKPOINT_WEBHOOK",
         "CONSOLE_CHECKPOINT_WEBHOOK_TOKEN",
+        "CONSOLE_PROPAGATION_MINUTES",
+        "CONSOLE_PROPAGATION_FIRST_PAUSE",
+        "CONSOLE_PROPAGATION_LONGEST_PAUSE",
     }
 )
 
@@ -57,6 +60,12 @@ CONSOLE_CHECKPOINT_FOLDER = _environment.folder("CONSOLE_CHECKPOINT_FOLDER")
 if CONSOLE_CHECKPOINT_KEY and not CONSOLE_CHECKPOINT_FOLDER and not CONSOLE_CHECKPOINT_WEBHOOK:
     # Better than none, and `doctor` says what it is worth: this machine's disk.
     CONSOLE_CHECKPOINT_FOLDER = DATA_DIR / "checkpoints"
+# For how long routing is watched after a write, and the seconds between two looks, which grow from one to the other.
+CONSOLE_PROPAGATION_MINUTES = _environment.number("CONSOLE_PROPAGATION_MINUTES", default=30, least=1, most=1440)
+CONSOLE_PROPAGATION_FIRST_PAUSE = _environment.number("CONSOLE_PROPAGATION_FIRST_PAUSE", default=5, least=1, most=150)
+CONSOLE_PROPAGATION_LONGEST_PAUSE = _environment.number(
+    "CONSOLE_PROPAGATION_LONGEST_PAUSE", default=60, least=1, most=150
+)
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
 _broker = _environment.broker("CELERY_BROKER_URL")
@@ -203,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
     }
     for name, seconds in (
         ("rollbacks.tasks.sweep_attempts", 2),
+        ("rollbacks.tasks.sweep_propagation", 5),
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
         ("tenants.tasks.sweep_configs", 30),

@@ -43,6 +43,7 @@ TITLES: dict[str, str] = {
     "tenant": "The tenant accepts rollbacks",
     "identity": "The OAuth client belongs to the tenant's organization",
     "permissions": "The OAuth client may read and write this type",
+    "routing": "Whether routing follows can be seen",
     "live_unchanged": "Live is what you looked at",
     "target_readable": "The stored bytes of the target are whole",
     "target_digest": "The target's content has the digest that was recorded",
@@ -93,6 +94,19 @@ def check_permissions(*, needed: Collection[str], missing: Collection[str], prob
             "Add the permission to a role of the client on the platform, then plan again.",
         )
     return _holds("permissions", f"It has {', '.join(sorted(needed))}.")
+
+
+def note_routing(*, missing: Collection[str], minutes: int) -> Check:
+    """Say whether the write can be watched beyond its read-back; what is missing for that refuses nothing."""
+    if missing:
+        return Check(
+            "routing",
+            TITLES["routing"],
+            Standing.WARNS,
+            f"The OAuth client lacks {' and '.join(sorted(missing))}, so nobody will see here whether routing uses the "
+            "new version. The rollback itself does not need it.",
+        )
+    return _holds("routing", f"After the write, routing is watched for the new version for up to {minutes} minutes.")
 
 
 def check_live_unchanged(*, seen: str, now: str, moved: str) -> Check:

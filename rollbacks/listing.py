@@ -16,7 +16,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from rollbacks.models import AuditEntry, Rollback, Send
+from rollbacks import propagation
+from rollbacks.models import AuditEntry, PropagationWatch, Rollback, Send
 from rollbacks.showing import action_words
 from rollbacks.states import PENDING, RUNNING
 from rollbacks.waiting import waiting_for
@@ -121,6 +122,7 @@ def rollbacks(request: HttpRequest) -> HttpResponse:
     scoped = Rollback.objects.filter(tenant__in=access.tenants_of(request.user))
     mine = request.GET.get("show", "")
     waiting = waiting_for(request.user)
+    unseen = PropagationWatch.objects.filter(propagation.not_seen(), rollback__in=scoped)
     found = scoped.none()
     if form.is_valid():
         found = _rollbacks_like(scoped, form.cleaned_data)
@@ -130,18 +132,23 @@ def rollbacks(request: HttpRequest) -> HttpResponse:
             found = found.filter(requested_by_id=request.user.pk)
         elif mine == "open":
             found = found.filter(state__in=[state.value for state in (*PENDING, *RUNNING)])
+        elif mine == "not_seen":
+            found = found.filter(pk__in=unseen.values("rollback"))
     rows = (
         found.annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
         .select_related("tenant", "config", "target", "base", "requested_by")
         .order_by("-requested_at", "pk")
     )
-    count = waiting.count()
+    count, unseen_count = waiting.count(), unseen.count()
     tabs = [
         Tab(label="All", query="", current=mine == ""),
         Tab(label="Waiting for me", query="show=waiting", current=mine == "waiting", count=count),
         Tab(label="Asked by me", query="show=mine", current=mine == "mine"),
         Tab(label="Under way", query="show=open", current=mine == "open"),
     ]
+    if unseen_count or mine == "not_seen":
+        label = "Not seen in routing"
+        tabs.append(Tab(label=label, query="show=not_seen", current=mine == "not_seen", count=unseen_count))
     context = {
         "title": "Rollbacks",
         "tabs": tabs,

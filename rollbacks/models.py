@@ -260,6 +260,57 @@ class Send(models.Model):
         return f"send {self.number}"
 
 
+class PropagationWatch(models.Model):
+    """The watch of one written version until routing is seen to use it; says nothing about the write itself."""
+
+    class State(models.TextChoices):
+        WATCHING = "watching", "watching"
+        SEEN = "seen", "seen in routing"
+        NOT_SEEN = "not_seen", "not seen in routing"
+        OVERTAKEN = "overtaken", "overtaken"
+        UNREADABLE = "unreadable", "cannot be seen"
+
+    rollback = models.OneToOneField(Rollback, on_delete=models.PROTECT, related_name="propagation")
+    config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="propagation_watches")
+    version = models.BigIntegerField(help_text="Which version routing is expected to use.")
+    counts_from = models.DateTimeField(help_text="Conversations from here on count: when the write was announced.")
+    started_at = models.DateTimeField()
+    until = models.DateTimeField()
+    state = models.CharField(max_length=20, choices=State.choices, default=State.WATCHING)
+    look_at = models.DateTimeField(help_text="When it is looked next; moved behind a lease by whoever looks.")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="When the platform last answered.")
+    looks = models.PositiveIntegerField(default=0, help_text="How often the platform answered.")
+    failures = models.PositiveIntegerField(default=0, help_text="Looks in a row that were not answered.")
+    problem = models.TextField(blank=True, help_text="Why the last look was not answered, in a sentence.")
+    seen_at = models.DateTimeField(null=True, blank=True)
+    conversations = models.PositiveIntegerField(default=0, help_text="Under the version that was seen at work last.")
+    active_version = models.CharField(max_length=100, blank=True, help_text="The version seen at work last.")
+    overtaken_by = models.BigIntegerField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at",)
+        verbose_name_plural = "propagation watches"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="propagation_ended_or_watching",
+                condition=Q(state="watching", ended_at__isnull=True)
+                | (Q(state__in=["seen", "not_seen", "overtaken", "unreadable"]) & Q(ended_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="propagation_seen_with_conversations",
+                condition=~Q(state="seen") | Q(seen_at__isnull=False, conversations__gte=1),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=("look_at",), condition=Q(state="watching"), name="propagation_due"),
+            models.Index(fields=("config",), condition=Q(state="not_seen"), name="propagation_not_seen"),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.version} {self.state}"
+
+
 class AuditHead(models.Model):
     """The end of a tenant's chain: the row that is locked last, so that the sequence has no gap and no fork."""
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from rollbacks import facts
-from rollbacks.models import Attempt, AuditEntry, Rollback, Send
+from rollbacks import facts, propagation
+from rollbacks.models import Attempt, AuditEntry, PropagationWatch, Rollback, Send
 from rollbacks.refusals import waiting_sentence
 from rollbacks.showing import bytes_in_words
 from rollbacks.states import RUNNING, State
@@ -87,6 +87,7 @@ def progress_of(rollback: Rollback) -> Progress | None:
         *_send_lines(rollback, sends, closed=closed),
         _reading_line(attempt, sends, closed=closed),
         _verdict_line(rollback, attempt, entries.get("write.outcome")),
+        *_routing_lines(rollback),
     ]
     return _progress(lines, running=running)
 
@@ -162,3 +163,15 @@ def _verdict_line(rollback: Rollback, attempt: Attempt, entry: AuditEntry | None
     standing = {State.APPLIED: OK, State.FAILED: NO, State.CONFLICT: WARN}.get(State(rollback.state), WARN)
     number = f" · entry #{entry.seq}" if entry is not None else ""
     return Line(standing, "Verdict recorded", f"{attempt.verdict.replace('_', ' ')}{number}")
+
+
+_STANDING_OF_WATCH: Final = {PropagationWatch.State.WATCHING: NOW, PropagationWatch.State.SEEN: OK}
+
+
+def _routing_lines(rollback: Rollback) -> list[Line]:
+    """Tell whether routing has followed; nothing for a type where that cannot be asked."""
+    watch = propagation.watch_of(rollback)
+    if watch is None:
+        return []
+    told = propagation.told(watch)
+    return [Line(_STANDING_OF_WATCH.get(PropagationWatch.State(watch.state), WARN), told.words, told.detail)]

@@ -16,8 +16,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from rollbacks import actions, progress, showing, surveys, waiting
-from rollbacks.models import Approval, Attempt, AuditEntry, Rollback
+from rollbacks import actions, progress, propagation, showing, surveys, waiting
+from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback
 from rollbacks.states import PENDING, State
 from tenants import access, archive
 from tenants.access import Role
@@ -98,7 +98,8 @@ def mark_of(rollback: Rollback) -> str:
     """Give a word that changes whenever the page has to be shown anew as a whole."""
     decided = Approval.objects.filter(rollback=rollback).count()
     queued = "queued" if rollback.run_requested_at is not None else "idle"
-    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}"
+    watch = propagation.watch_of(rollback)
+    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}"
 
 
 def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
@@ -183,6 +184,8 @@ def _page(
     attempt = Attempt.objects.filter(rollback=rollback).select_related("read_back__document").first()
     allowed = allowed_for(user, rollback, attempt)
     running = progress.is_running(rollback)
+    watch = propagation.watch_of(rollback)
+    routing_watched = watch is not None and watch.state == PropagationWatch.State.WATCHING
     approvals = list(rollback.approvals.select_related("approver"))
     difference, difference_problem = _frozen_difference(rollback)
     waits_for = [showing.name_of(one) for one in waiting.approvers_for(rollback)]
@@ -198,7 +201,9 @@ def _page(
         "banner": banner_of(rollback, attempt),
         "progress": progress.progress_of(rollback),
         "running": running,
-        "watching": running or (rollback.state in PENDING and not allowed.decide),
+        "watching": running or routing_watched or (rollback.state in PENDING and not allowed.decide),
+        "routing": propagation.told(watch) if watch is not None else None,
+        "look_every": 1000 if running else 5000,
         "mark": mark_of(rollback),
         "allowed": allowed,
         "problem": problem,

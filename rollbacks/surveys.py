@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.conf import settings
 from django.utils import timezone
 
 from rollbacks import facts, guards, one_object, plans, proofs
@@ -242,7 +243,7 @@ def _restorable(rtype: ResourceType, *, live: dict[str, Value], target: dict[str
 
 def check_access(config: TrackedConfig, rtype: ResourceType, platform: Platform) -> tuple[guards.Check, ...]:
     """Check whose the OAuth client is and what it may do; what the platform does not tell is a refusal."""
-    return _identity(config, platform), _permissions(rtype, platform)
+    return _identity(config, platform), *_permissions(rtype, platform)
 
 
 def _references(
@@ -265,15 +266,19 @@ def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
     return guards.check_identity(None, organization=config.tenant.organization_id)
 
 
-def _permissions(rtype: ResourceType, platform: Platform) -> guards.Check:
+def _permissions(rtype: ResourceType, platform: Platform) -> list[guards.Check]:
     both = (rtype.read_permissions, rtype.write_permissions)
     needed = [str(permissions) for permissions in both if permissions.names]
     try:
         granted = platform.client_permissions()
     except RemoteError as error:
-        return guards.check_permissions(needed=needed, missing=(), problem=error.sentence)
+        return [guards.check_permissions(needed=needed, missing=(), problem=error.sentence)]
     missing = dict.fromkeys(lack for permissions in both for lack in permissions.missing(partial(holds, granted)))
-    return guards.check_permissions(needed=needed, missing=missing, problem=None)
+    checks = [guards.check_permissions(needed=needed, missing=missing, problem=None)]
+    if rtype.active_version_query is not None:
+        unseen = rtype.active_version_permissions.missing(partial(holds, granted))
+        checks.append(guards.note_routing(missing=unseen, minutes=settings.CONSOLE_PROPAGATION_MINUTES))
+    return checks
 
 
 def _live_unchanged(planned: Rollback | None, live: Live | None, problem: str) -> guards.Check:

@@ -10,7 +10,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from rollbacks import applying, checkpointing, driving, probing, transitions
+from rollbacks import applying, checkpointing, driving, probing, propagation, transitions
 from rollbacks.models import Rollback
 from rollbacks.states import IllegalMove, State
 
@@ -49,6 +49,12 @@ def sweep_attempts() -> None:
         except Exception:
             # One that cannot be carried out must not keep the others from being so; it stays queued.
             log.exception("rollback.not_carried_out", rollback=str(rollback_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_propagation() -> None:
+    """Look at every watch of a written version whose next look is due."""
+    propagation.sweep()
 
 
 @shared_task(ignore_result=True)

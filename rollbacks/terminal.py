@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, driving, facts, surveys
+from rollbacks import applying, driving, facts, propagation, surveys
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
@@ -106,6 +106,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "changes": changes,
         "steps": [_describe_step(facts.planned(step), step) for step in steps],
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
+        "propagation": _describe_propagation(rollback),
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
     }
@@ -135,6 +136,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "changes": [] if survey.difference is None else survey.difference.to_json(),
         "steps": [_describe_step(step) for step in survey.steps],
         "attempts": [],
+        "propagation": None,
         "requested_by": requester,
         "approved_by": [],
     }
@@ -170,6 +172,11 @@ def _describe_live(snapshot: "Snapshot | None") -> dict[str, Any] | None:
     if snapshot is None:
         return None
     return {"version": snapshot.version, "etag": snapshot.etag_text or None, "digest": snapshot.digest}
+
+
+def _describe_propagation(rollback: Rollback) -> dict[str, Any] | None:
+    watch = propagation.watch_of(rollback)
+    return None if watch is None else propagation.facts_of(watch)
 
 
 def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
@@ -239,6 +246,10 @@ class RollbackCommand(TerminalCommand):
                     self.tell(f"           {told.title}")
         if rollback.explanation:
             self.tell(f"  {rollback.explanation}")
+        watch = propagation.watch_of(rollback)
+        if watch is not None:
+            routing = propagation.told(watch)
+            self.tell(f"  routing  {routing.words}{f': {routing.detail}' if routing.detail else ''}")
         for sentence in _next_steps(rollback):
             self.tell(f"  {sentence}")
         return exit_code_of(rollback)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, one_object, proofs, stepping
+from rollbacks import audit, facts, guards, one_object, proofs, propagation, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import PlannedStep
@@ -439,6 +439,8 @@ def close_attempt(
                 "approved_by": facts.approvers_of(rollback),
             },
         )
+        if verdict in {Verdict.VERIFIED, Verdict.REACHED}:
+            propagation.begin(rollback, version=attempt.step.expected_version, counts_from=attempt.opened_at)
     return True
 
 

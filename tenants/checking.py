@@ -83,6 +83,13 @@ def _permissions(tenant: "Tenant", own: divisions.Reach) -> list[Finding]:
         if missing and rtype.name not in tracked:
             out_of_reach.append(rtype.title)
             continue
+        unseen = rtype.active_version_permissions.missing(partial(holds, held))
+        if unseen and rtype.name in tracked:
+            sentence = (
+                f"{rtype.title}: {' and '.join(unseen)} is missing, so whether routing uses a version that was just "
+                "written cannot be seen here. Rollbacks do not need it."
+            )
+            findings.append(Finding(name="routing", ok=None, sentence=sentence))
         needed = ", ".join(str(needed) for needed in wanted.values() if needed.names)
         remedies = dict.fromkeys(coverage.remedy(own, wanted[use], None) for use, lacks in lacking.items() if lacks)
         findings.append(

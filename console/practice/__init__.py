@@ -136,7 +136,7 @@ POST /practice/switches         organization, and any of: unknown_keys "refuse" 
                                 412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
                                 session_etag, guards_enforced (false: no stale guard is refused), etags_enforced,
                                 versions_enforced (false: the assist family does not compare the one), gzip,
-                                requests_per_minute, token_seconds, propagation_seconds
+                                requests_per_minute, token_seconds, propagation_seconds, quiet
 GET /practice/writes            every accepted write: sequence, at, organization, family, object, version, by,
                                 client (null: no OAuth client), remote, method, if_match, etag, sha256 (of the body that
                                 came), correlation_id, path; ?object=ID&organization=SLUG

@@ -130,6 +130,7 @@ class Switches:
     requests_per_minute: int = 100_000  # the platform's own default is 300
     token_seconds: int = 86_400
     propagation_seconds: float = 3.0
+    quiet: bool = False  # nobody calls, so no version serves a conversation
 
 
 @dataclass

@@ -292,6 +292,8 @@ class ResourceType:
     """Signatures of refusals that look like one of those and are neither, such as a dependency."""
     active_version_query: str | None
     """Where to ask which version is active in routing; None when that cannot be seen."""
+    active_version_permissions: Permissions
+    """What that question needs; without it a write is not watched beyond its read-back."""
     alias_of: str | None = None
     """The type of which this is only another address: the same id then is the same remote object."""
 

@@ -56,6 +56,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "locked": (),
         "refused": (),
         "active_version_query": None,
+        "active_version_permissions": NO_PERMISSIONS,
         "alias_of": None,
     }
 )
@@ -154,6 +155,7 @@ def _check_volatile(rtype: ResourceType) -> None:
 def _check_rules(rtype: ResourceType) -> None:
     name = rtype.name
     _check_version(rtype)
+    _check_routing(rtype)
     if rtype.guard is Guard.ETAG and not rtype.etags:
         raise InvalidCatalogue(name, "guard", "it is 'etag', yet 'etags' is false")
     if rtype.guard is Guard.VERSION and rtype.version_rule is VersionRule.NONE:
@@ -187,6 +189,14 @@ def _check_history(rtype: ResourceType) -> None:
     if rtype.history_path is not None and rtype.version_rule is VersionRule.NONE:
         reason = "versions are imported by their number, yet 'version_rule' is 'none'; declare it as 'native_history'"
         raise InvalidCatalogue(name, "history_path", reason)
+
+
+def _check_routing(rtype: ResourceType) -> None:
+    if rtype.active_version_permissions.names and rtype.active_version_query is None:
+        reason = "it stands there, yet 'active_version_query' does not"
+        raise InvalidCatalogue(rtype.name, "active_version_permissions", reason)
+    if rtype.active_version_query is not None and rtype.version_rule is VersionRule.NONE:
+        raise InvalidCatalogue(rtype.name, "active_version_query", "it stands there, yet 'version_rule' is 'none'")
 
 
 def _check_version(rtype: ResourceType) -> None:

@@ -45,7 +45,7 @@ _CHOICES: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
     }
 )
 _SWITCHES: Final = frozenset({"etags", "null_clears"})
-_PERMISSIONS: Final = frozenset({"read_permissions", "write_permissions"})
+_PERMISSIONS: Final = frozenset({"read_permissions", "write_permissions", "active_version_permissions"})
 _PERMISSION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?::[A-Za-z*][A-Za-z0-9-]*){0,2}")
 _PATHS: Final = frozenset(
     {

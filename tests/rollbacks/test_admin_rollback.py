@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from rollbacks import actions, driving, leases, rollback_page, transitions
+from rollbacks import actions, driving, leases, propagation, rollback_page, transitions
 from rollbacks.models import Approval, AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants.access import Role
@@ -208,6 +208,10 @@ def test_a_running_page_asks_by_script_and_without_one_reloads_itself(desk: Desk
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.split("</head>")[0]
     assert f'data-watch="{status_address(rollback)}"' in page
     desk.run(rollback)
+    page = alice.get(address_of(rollback)).content.decode()
+    assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in page.split("</head>")[0]
+    desk.world.practice.set_switches("northwind", propagation_seconds=0)
+    propagation.sweep(everything=True)
     page = alice.get(address_of(rollback)).content.decode()
     assert "http-equiv" not in page
     assert "data-watch" not in page

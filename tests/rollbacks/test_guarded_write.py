@@ -37,6 +37,7 @@ def test_an_approved_rollback_lands_as_the_next_version_and_is_verified(desk: De
         "rollback.approved",
         "write.intent",
         "write.outcome",
+        "propagation.watched",
     ]
     assert verifying.verify(desk.world.northwind).holds
 

@@ -76,6 +76,7 @@ DOCUMENT: Json = {
         }
     ],
     "refusal": REFUSAL_OR_NOT,
+    "propagation": (dict, type(None)),
     "requested_by": str,
     "approved_by": [str],
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rollbacks import applying, probing
+from rollbacks import applying, probing, propagation
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import State
 from rollbacks.terminal import describe
@@ -10,11 +10,12 @@ from tenants.terminal import ExitCode, TerminalCommand
 
 
 class Command(TerminalCommand):
-    help = "Drive every open attempt to its end, reading first."
+    help = "Drive every open attempt to its end, reading first, and look at every watch of routing that is due."
 
     def run(self, **_options: Any) -> ExitCode:
         attempts = applying.recover(everything=True)
         probes = probing.recover()
+        propagation.sweep()
         rollbacks = list(
             Rollback.objects.filter(attempts__in=[attempt.pk for attempt in attempts]).select_related(
                 "config", "target", "base"
