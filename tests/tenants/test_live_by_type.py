@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 
 from console.practice.server import PracticeServer
-from tenants import archive, discovery, importing, live
+from tenants import archive, connections, discovery, importing, live
 from tenants.capture import Outcome
+from tenants.documents import Value, extract, resolve
 from tenants.models import Snapshot, TrackedConfig
+from tenants.remote.client import Platform
 from tenants.remote.errors import ObjectMissing
-from tenants.resource_types import catalogue
+from tenants.resource_types import Paging, catalogue
 from tests import world as making
+from tests.console.practice_world import calling
 
 WEB = "webdeployments.configuration"
 
@@ -128,3 +131,110 @@ def test_a_look_at_a_web_messenger_reads_the_list_and_one_version(
 
     path = path_of(messenger)
     assert asked(practice, "/webdeployments/")[before:] == [f"{path}/versions", f"{path}/versions/2"]
+
+
+# --- knowledge documents, decision tables, data actions --------------------------------------------------------------
+
+BASES = "/api/v2/knowledge/knowledgebases"
+
+
+def entities(platform: Platform, path: str) -> list[dict[str, Value]]:
+    """Give what a list of the platform shows."""
+    return [archive.value_from(raw) for raw in platform.entities(path, paging=Paging.CURSOR)]
+
+
+@pytest.fixture
+def document(practice: PracticeServer, db: None) -> TrackedConfig:
+    """Give the bank's knowledge document with the most versions, tracked and not looked at yet."""
+    tenant = making.make_tenant(practice, "northwind")
+    platform = connections.connect(tenant)
+    (base, *_rest) = entities(platform, BASES)
+    listed = entities(platform, f"{BASES}/{base['id']}/documents")
+    newest = max(listed, key=lambda one: (str(one["lastPublishedVersionNumber"]), str(one["id"])))
+    return making.track(tenant, f"{base['id']}~{newest['id']}", type_name="knowledge.document")
+
+
+def test_a_knowledge_document_is_kept_with_what_it_says(practice: PracticeServer, document: TrackedConfig) -> None:
+    seen = making.look(document)
+
+    assert seen.outcome is Outcome.FIRST, seen.detail
+    assert seen.snapshot is not None
+    value = archive.value_of(seen.snapshot)
+    assert seen.snapshot.version == value["lastPublishedVersionNumber"]
+    assert value["variations"]
+    assert value["category"]
+    assert document.snapshots.count() == 1
+
+
+def test_the_past_of_a_knowledge_document_is_imported_out_of_its_versions_by_their_own_keys(
+    practice: PracticeServer, document: TrackedConfig
+) -> None:
+    making.look(document)
+    platform = making.platform_of(document)
+    base, _, own = document.object_id.partition("~")
+    path = f"{BASES}/{base}/documents/{own}/versions"
+    listed = {one["versionNumber"]: one["id"] for one in entities(platform, path)}
+    assert len(listed) > 1
+
+    result = importing.import_history(document, platform)
+
+    assert (result.imported, result.refused, result.stopped) == (len(listed) - 1, [], "")
+    for number, key in listed.items():
+        raw = platform.read(f"{path}/{key}", params={"expand": "category,labels,variations"}).body
+        kept = document.snapshots.get(version=number)
+        assert archive.bytes_of(kept) == extract(raw, "/document")
+        assert resolve(archive.value_of(kept), "/documentVersion/id") == key
+    assert len(set(document.snapshots.values_list("digest", flat=True))) == len(listed)
+
+
+def test_a_version_that_was_restored_is_the_next_number_with_the_content_of_the_old_one(
+    practice: PracticeServer, document: TrackedConfig
+) -> None:
+    making.look(document)
+    platform = making.platform_of(document)
+    importing.import_history(document, platform)
+    oldest = document.snapshots.order_by("version")[0]
+    newest = document.snapshots.order_by("-version")[0]
+    base, _, own = document.object_id.partition("~")
+    key = str(resolve(archive.value_of(oldest), "/documentVersion/id"))
+    with calling(practice) as somebody:
+        answer = somebody.post(f"{BASES}/{base}/documents/{own}/versions", {"restoreFromVersionId": key})
+        assert answer.ok, answer.text
+
+    seen = making.look(document)
+
+    assert seen.outcome is Outcome.CHANGED
+    assert seen.snapshot is not None
+    assert (seen.snapshot.version, seen.snapshot.digest) == (newest.version + 1, oldest.digest)
+    assert importing.read_version(document, oldest.version, platform) == oldest
+
+
+def test_which_version_of_a_decision_table_is_published_is_its_content(practice: PracticeServer, db: None) -> None:
+    table = tracked(practice, "businessrules.decisiontable")
+    first = making.look(table).snapshot
+    assert first is not None
+    published = resolve(archive.value_of(first), "/published/version")
+    assert isinstance(published, int)
+    path = f"/api/v2/businessrules/decisiontables/{table.object_id}/versions"
+    with calling(practice) as somebody:
+        answer = somebody.post(f"{path}/{published - 1}/rollback", {})
+        assert answer.ok, answer.text
+    second = making.look(table)
+    assert second.outcome is Outcome.CHANGED
+    with calling(practice) as somebody:
+        assert somebody.post(f"{path}/{published}/rollback", {}).ok
+    third = making.look(table)
+
+    assert third.snapshot is not None
+    assert second.snapshot is not None
+    assert resolve(archive.value_of(second.snapshot), "/published/version") == published - 1
+    assert third.snapshot.digest == first.digest
+
+
+def test_a_data_action_is_read_with_its_configuration(practice: PracticeServer, db: None) -> None:
+    action = tracked(practice, "integrations.action")
+
+    seen = making.look(action)
+
+    assert seen.snapshot is not None, seen.detail
+    assert {"config", "contract"} <= archive.value_of(seen.snapshot).keys()
