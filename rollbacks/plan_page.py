@@ -24,6 +24,7 @@ from tenants import access, archive
 from tenants.access import Role
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import RemoteError
+from tenants.resource_types import secrets
 from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ def _kept(survey: "Survey | None") -> list[showing.Kept]:
         old = archive.value_of(survey.target)
     except archive.UnusableContent:
         old = None
-    return showing.kept_rows(survey.kept_from_live, survey.live.value, old)
+    now = secrets.hidden(survey.rtype, survey.live.value)
+    then = None if old is None else secrets.hidden(survey.rtype, old, beside=survey.live.value)
+    return showing.kept_rows(survey.kept_from_live, now, then)
 
 
 def _running(config: TrackedConfig) -> Rollback | None:

@@ -18,7 +18,7 @@ from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, Platform, RemoteError, holds
-from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, written
+from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, secrets, written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +337,7 @@ def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
     """Give the frozen base and what the write was to leave, as values for a page; raises UnusableContent."""
     rtype = catalogue.get(rollback.config.resource_type)
     before = written.comparable(rtype, archive.value_of(rollback.base))
-    return before, _after(rtype, before, bytes(rollback.steps.get().body))
+    return secrets.hidden_pair(rtype, before, _after(rtype, before, bytes(rollback.steps.get().body)))
 
 
 def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None) -> Difference | None:
@@ -349,7 +349,7 @@ def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None)
 def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) -> Difference:
     """Say what a body would change in a live value: for a frozen plan its base, so that it does not follow live."""
     before = written.comparable(rtype, live)
-    after = _after(rtype, before, body)
+    before, after = secrets.hidden_pair(rtype, before, _after(rtype, before, body))
     return compare(before, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
 
 

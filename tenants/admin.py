@@ -251,7 +251,7 @@ class TrackedConfigAdmin(ScopedAdmin):
             "snapshot": snapshot,
             "rtype": type_of(config),
             "before": comparing.before_of(snapshot),
-            "content": version_pages.laid_out(snapshot),
+            "content": version_pages.laid_out(snapshot, type_of(config)),
             "may_accept": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_roll_back": Role.OPERATOR in roles,
         }
@@ -260,7 +260,7 @@ class TrackedConfigAdmin(ScopedAdmin):
     def bytes_view(self, request: HttpRequest, pk: "UUID", snapshot_pk: int) -> HttpResponse:
         """Answer with the exact bytes of a version as a file to keep."""
         config = self.row(request, pk)
-        return version_pages.download(config, self._snapshot(config, snapshot_pk))
+        return version_pages.download(config, self._snapshot(config, snapshot_pk), type_of(config))
 
     @method_decorator(require_POST)
     def look_view(self, request: HttpRequest, pk: "UUID") -> HttpResponse:

@@ -14,7 +14,7 @@ from tenants import archive
 from tenants.archive import UnusableContent
 from tenants.documents import MISSING, Change, Difference, compare, to_text, visible
 from tenants.models import Document, Snapshot, TrackedConfig
-from tenants.resource_types import catalogue
+from tenants.resource_types import catalogue, secrets
 
 if TYPE_CHECKING:
     from tenants.documents import Missing, Value
@@ -100,7 +100,7 @@ def before_of(snapshot: Snapshot) -> Snapshot | None:
 def difference(before: Snapshot, after: Snapshot, type_name: str) -> "tuple[Difference, tuple[Value, Value]]":
     """Give what differs between two versions, what the server manages flagged as volatile, and their two values.
 
-    The values are shared: read them and never change them. Raises NotComparable.
+    The values are shared: read them and never change them; words stand in place of secrets. Raises NotComparable.
     """
     for snapshot in (before, after):
         if snapshot.document.size > LARGEST_COMPARED:
@@ -118,7 +118,8 @@ def difference(before: Snapshot, after: Snapshot, type_name: str) -> "tuple[Diff
         rtype = catalogue.get(type_name)
     except catalogue.UnknownType as error:
         raise NotComparable(str(error)) from error
-    return _compared(values[0], values[1], rtype), (values[0], values[1])
+    old, new = secrets.hidden_pair(rtype, values[0], values[1])
+    return _compared(old, new, rtype), (old, new)
 
 
 def by_itself(rtype: "ResourceType") -> frozenset[str]:
@@ -162,8 +163,9 @@ class _Summaries:
 
 def _summarised(before: bytes, after: bytes, type_name: str) -> Summary | None:
     try:
-        old, new = archive.value_from(before), archive.value_from(after)
-        changes = _compared(old, new, catalogue.get(type_name)).significant
+        rtype = catalogue.get(type_name)
+        old, new = secrets.hidden_pair(rtype, archive.value_from(before), archive.value_from(after))
+        changes = _compared(old, new, rtype).significant
     except (UnusableContent, catalogue.UnknownType):
         return None
     return Summary(first=tuple(short(change) for change in changes[:FIRST_CHANGES]), count=len(changes))

@@ -8,8 +8,9 @@ from django.http import HttpResponse
 
 from tenants import archive
 from tenants.archive import UnusableContent
-from tenants.documents import pretty, visible
+from tenants.documents import InvalidDocument, pretty, visible
 from tenants.models import Snapshot, TrackedConfig
+from tenants.resource_types import ResourceType, secrets
 
 LARGEST_SHOWN: Final = 2 * 1024 * 1024
 
@@ -23,8 +24,11 @@ class LaidOut:
     """Why the text is not the laid-out content, in a sentence; then it is the bytes as far as they are text."""
 
 
-def laid_out(snapshot: Snapshot) -> LaidOut:
-    """Give a version's content printed for people; what cannot be read strictly is shown as it came."""
+def laid_out(snapshot: Snapshot, rtype: ResourceType | None) -> LaidOut:
+    """Give a version's content printed for people; what cannot be read strictly is shown as it came.
+
+    Words stand in place of secrets, and of all of it where secrets cannot be found in it.
+    """
     if snapshot.document.size > LARGEST_SHOWN:
         return LaidOut(
             text="",
@@ -32,8 +36,11 @@ def laid_out(snapshot: Snapshot) -> LaidOut:
             f"Download it instead.",
         )
     try:
-        return LaidOut(text=pretty(archive.value_of(snapshot)))
+        value = archive.value_of(snapshot)
+        return LaidOut(text=pretty(value if rtype is None else secrets.hidden(rtype, value)))
     except UnusableContent as error:
+        if rtype is not None and rtype.secret:
+            return LaidOut(text="", problem=f"{error} As it may hold a secret, nothing of it is shown.")
         try:
             raw = archive.bytes_of(snapshot).decode("utf-8", "backslashreplace")
         except UnusableContent:
@@ -41,12 +48,18 @@ def laid_out(snapshot: Snapshot) -> LaidOut:
         return LaidOut(text="\n".join(visible(line) for line in raw.split("\n")), problem=str(error))
 
 
-def download(config: TrackedConfig, snapshot: Snapshot) -> HttpResponse:
+def download(config: TrackedConfig, snapshot: Snapshot, rtype: ResourceType | None) -> HttpResponse:
     """Answer with the exact bytes as a file, so that a browser shows none of it as a page of this console.
 
-    Raises UnusableContent when the stored bytes are no longer those that came.
+    Words stand in place of secrets. Raises UnusableContent when the stored bytes are no longer those that came, or no
+    object in which secrets could be found.
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", config.name or config.object_id).strip("-.")[:80] or "configuration"
-    answer = HttpResponse(archive.bytes_of(snapshot), content_type="application/json")
+    raw = archive.bytes_of(snapshot)
+    try:
+        shown = raw if rtype is None else secrets.hidden_bytes(rtype, raw)
+    except InvalidDocument as error:
+        raise UnusableContent(f"{error} As it may hold a secret, it is not given out.") from error
+    answer = HttpResponse(shown, content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="{name}-v{snapshot.version}.json"'
     return answer

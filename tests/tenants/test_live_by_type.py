@@ -181,7 +181,7 @@ def test_the_past_of_a_knowledge_document_is_imported_out_of_its_versions_by_the
     assert (result.imported, result.refused, result.stopped) == (len(listed) - 1, [], "")
     for number, key in listed.items():
         raw = platform.read(f"{path}/{key}", params={"expand": "category,labels,variations"}).body
-        kept = document.snapshots.get(version=number)
+        kept = document.snapshots.get(version=int(str(number)))
         assert archive.bytes_of(kept) == extract(raw, "/document")
         assert resolve(archive.value_of(kept), "/documentVersion/id") == key
     assert len(set(document.snapshots.values_list("digest", flat=True))) == len(listed)

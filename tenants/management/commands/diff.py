@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tenants import addresses, archive, capture, connections
 from tenants.documents import Difference, Missing, compare, to_text
 from tenants.documents.labels import shortened, visible
-from tenants.resource_types import catalogue, projection
+from tenants.resource_types import catalogue, projection, secrets
 from tenants.terminal import ExitCode, TerminalCommand
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Command(TerminalCommand):
         words = (options["before"], options["after"])
         platform = connections.connect(config.tenant) if addresses.LIVE in words else None
         (before, side_before), (after, side_after) = (_side(config, rtype, word, platform) for word in words)
+        before, after = secrets.hidden_pair(rtype, before, after)
         difference = compare(before, after, identity_keys=rtype.identity_keys, volatile=_set_by_the_server(rtype))
         shown = difference if options["all"] else Difference(difference.significant)
         equal = not difference.significant

@@ -5,7 +5,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tenants import addresses, archive, capture, connections
-from tenants.resource_types import catalogue, projection
+from tenants.documents import InvalidDocument
+from tenants.resource_types import catalogue, projection, secrets
 from tenants.terminal import ExitCode, TerminalCommand
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Command(TerminalCommand):
-    help = "Print the exact bytes of a version, or of what is live now."
+    help = "Print the exact bytes of a version, or of what is live now; words stand in place of secrets."
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
@@ -32,13 +33,21 @@ class Command(TerminalCommand):
         else:
             snapshot = addresses.find_snapshot(config, options["version"])
             raw, etag = archive.bytes_of(snapshot), snapshot.etag_text.encode("latin-1") or None
+        rtype = catalogue.get(config.resource_type)
+        try:
+            shown = secrets.hidden_bytes(rtype, raw)
+        except InvalidDocument as error:
+            raise archive.UnusableContent(f"{error} As it may hold a secret, nothing of it is shown.") from error
         if self.as_json:
-            self.print_json(self._as_json(config, options["version"], raw, etag))
+            self.print_json(self._as_json(config, options["version"], (raw, shown), etag))
         else:
-            self._write(raw)
+            self._write(shown)
         return ExitCode.DONE
 
-    def _as_json(self, config: "TrackedConfig", word: str, raw: bytes, etag: bytes | None) -> dict[str, Any]:
+    def _as_json(
+        self, config: "TrackedConfig", word: str, both: tuple[bytes, bytes], etag: bytes | None
+    ) -> dict[str, Any]:
+        raw, shown = both
         rtype = catalogue.get(config.resource_type)
         value = archive.value_from(raw)
         version = projection.version_of(rtype, value)
@@ -50,8 +59,9 @@ class Command(TerminalCommand):
             "etag": etag.decode("latin-1") if etag is not None else None,
             "digest": projection.content_digest(rtype, value),
             "sha256": hashlib.sha256(raw).hexdigest(),
-            "base64": base64.b64encode(raw).decode("ascii"),
-            "content": value,
+            "base64": base64.b64encode(shown).decode("ascii"),
+            "content": secrets.hidden(rtype, value),
+            "hidden": [key for key in rtype.secret if value.get(key) is not None],
         }
 
     def _write(self, raw: bytes) -> None:
