@@ -94,6 +94,26 @@ POST, GET, PATCH, DELETE …/actions/{id}/draft · POST …/draft/publish
     404 without a draft, POST 409 with one; a PATCH echoes the draft's version, publishing {"version"} too: 400
     "Supplied version 2 does not match latest draft version 3". It makes the action's version go on by one and
     removes the draft. P integrations:action:view or bridge:actions:view / integrations:action:edit
+GET, PUT /api/v2/scim/v2/groups[/{id}] · …/users[/{id}]
+    ETag "42" (a quoted number) and meta.version; If-None-Match 304; If-Match compared where it comes, stale 400
+    {"schemas", "status": "400", "scimType": "invalidVers", "detail"}. Lists by startIndex and count, filter
+    "id eq …". A group's displayName is read only. P directory:group:edit · directory:user:edit
+GET /api/v2/workforcemanagement/businessunits[/{bu}] · GET, PATCH …/{bu}/planninggroups[/{id}]
+    metadata.version echoed, stale 400 or 409 (switch wrong_version_status) wfm.version.mismatch. A body has routePaths
+    {"values": [{"queueId", "mediaType"}]} and serviceGoalTemplateId, an answer routePaths [{"queue", "mediaType"}] and
+    serviceGoalTemplate. P wfm:businessUnit:view · wfm:planningGroup:view / wfm:planningGroup:edit
+northwind alone has the rest of the published types (paths and permissions as in resource_types.json):
+    echo          outbound messagingcampaigns, sequences, campaignrules, contactlistfilters, rulesets,
+                  callanalysisresponsesets, attemptlimits, wrapupcodemappings, settings (a PATCH answers 204);
+                  telephony edgegroups, trunkbasesettings, phonebasesettings, didpools; architect ivrs, emergencygroups;
+                  processautomation triggers; businessrules schemas (with versions); integrations/{id}/config/current;
+                  organizations/me (409 general.conflict)
+    unguarded     flows (409 architect.flow.locked.by.user, 410 when deleted; versions), architect prompts, assistants,
+                  their copilot, variations and queues, agentchecklists, summaries settings, guides/{g}/versions/{v},
+                  authorization roles, oauth clients (no secret), routing settings (no id) and skillgroups, alerting
+                  rules, quality evaluation forms (versions; 400 quality.form.published), mediaretentionpolicies,
+                  taskmanagement worktypes (…/versions: a version for each write, number in the versions only)
+    read only     scripts (405), guides, integrations, businessunits
 POST /api/v2/analytics/agentassist/conversations/query
     {"interval": "from/to", "filter": {"type": "and", "predicates": [{"dimension": "configurationId" |
     "configurationVersionId", "value": …}]}} -> {"results": [{"group": {"configurationId",

@@ -30,7 +30,7 @@ class DecisionTables(Declared):
     label = "DecisionTable"
     service = "BusinessRules"
     update = "PATCH"
-    by_cursor = True
+    paging = "cursor"
     mounts = (Mount(_TABLES, VIEW, EDIT),)
     required = ("name",)
     stamps = (

@@ -106,6 +106,7 @@ class ActionDrafts(_Actions):
 
     family = "actiondraft"
     tail = "/draft"
+    routed = False
     mismatch = _DRAFT
     writable: ClassVar[Mapping[str, bytes]] = {
         "name": b"null",

@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from console.practice.answers import Refusal, Request
 from console.practice.raw_json import dump
-from console.practice.resource import Resource, bad_value, whole_number
+from console.practice.resource import Mount, Resource, bad_value, whole_number
 from console.practice.state import Organization, Revision, StoredObject, timestamp
 
 
@@ -49,6 +49,7 @@ class Declared(Resource):
     """
 
     stamps: ClassVar[tuple[str, ...]] = ()
+    shows_id: ClassVar[bool] = True
     readable: ClassVar[tuple[str, ...]] = ()  # hidden members that an answer shows
     mismatch: ClassVar[Mismatch | None] = None  # None: no version, the last write wins
 
@@ -66,8 +67,9 @@ class Declared(Resource):
         inner = {"name", *self.hidden} - {*self.readable}
         shown = {key: value for key, value in revision.members.items() if key not in inner and value != b"null"}
         version = {} if self.mismatch is None else {"version": dump(revision.version)}
-        head = {"id": dump(stored.id), **{key: revision.members[key] for key in ("name",) if key in revision.members}}
-        return {**head, **version, **shown, **self.stamped(stored, revision), "selfUri": dump(path)}
+        head = {"id": dump(stored.id)} if self.shows_id else {}
+        named = {"name": revision.members["name"]} if "name" in revision.members else {}
+        return {**head, **named, **version, **shown, **self.stamped(stored, revision), "selfUri": dump(path)}
 
     def stamped(self, stored: StoredObject, revision: Revision) -> dict[str, bytes]:
         """Return what the server says of a revision by itself."""
@@ -76,6 +78,11 @@ class Declared(Resource):
             "modifiedBy": revision.by.id,
             "modifiedByApp": revision.app,
         }
+        moving |= {"modifiedDate": moving["dateModified"], "dateLastModified": moving["dateModified"]}
+        if isinstance(stored.fixed.get("createdBy"), dict):  # a service that names people by references
+            moving["modifiedBy"] = {"id": revision.by.id, "selfUri": f"/api/v2/users/{revision.by.id}"}
+        if self.mismatch is None and "version" in self.stamps:
+            moving["version"] = revision.version
         values = {key: moving.get(key, stored.fixed.get(key)) for key in self.stamps}
         return {key: dump(value) for key, value in values.items() if value is not None}
 
@@ -122,3 +129,39 @@ def refuse_lost_references(
                 f"The [{key}] [{object_id}] was not found.",
                 params={"property": key, "id": object_id},
             )
+
+
+def declare(
+    family: str,
+    label: str,
+    service: str,
+    path: str,
+    permissions: str,
+    *,
+    writable: str,
+    required: str = "",
+    stamps: str = "",
+    resets: Mapping[str, Any] | None = None,
+    base: type[Declared] = Declared,
+    **more: Any,
+) -> type[Declared]:
+    """Return a family that a few words describe.
+
+    `permissions` are those of reading and of writing, with ` / ` between them, each as in a `Mount`; the other texts
+    are names of members with spaces between them. A left-out member becomes null, or what `resets` says.
+    """
+    read, _, write = (part.strip() for part in permissions.partition("/"))
+    members = {**dict.fromkeys(writable.split(), b"null"), **{key: dump(one) for key, one in (resets or {}).items()}}
+    told = {
+        "__doc__": f"{label} objects.",
+        "__module__": __name__,
+        "family": family,
+        "label": label,
+        "service": service,
+        "mounts": (Mount(path, read, write),),
+        "writable": members,
+        "required": tuple(required.split()),
+        "stamps": tuple(stamps.split()),
+        **more,
+    }
+    return cast("type[Declared]", type(label, (base,), told))

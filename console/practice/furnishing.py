@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from console.practice.declared import Declared
 from console.practice.estates import Estate
 from console.practice.published import (
     CallableTimeSets,
@@ -22,6 +21,7 @@ from console.practice.published import (
     WrapupCodes,
 )
 from console.practice.raw_json import dump
+from console.practice.resource import Resource
 from console.practice.state import Person, Revision, StoredObject, timestamp
 from console.practice.telling import known_id, moment
 from console.practice.web import Deployments, Drafts, WebConfigurations
@@ -33,10 +33,10 @@ class Furnisher:
     def __init__(self, slug: str, people: list[Person], estate: Estate, now: datetime) -> None:
         """Work for one organization, back from `now`."""
         self._slug = slug
-        self._people = people
+        self.people = people
         self._estate = estate
         self._now = now
-        self._home = home_of(slug, estate)
+        self.home = home_of(slug, estate)
 
     def objects(self) -> Iterator[StoredObject]:
         """Give every object."""
@@ -47,9 +47,9 @@ class Furnisher:
         yield from self._routing()
         yield from self._web()
 
-    def _made(
+    def made(
         self,
-        kind: type[Declared],
+        kind: type[Resource],
         name: str,
         *states: dict[str, Any],
         fixed: dict[str, Any] | None = None,
@@ -58,35 +58,38 @@ class Furnisher:
     ) -> StoredObject:
         """Return an object with one revision for each of `states`; each adds to the one before."""
         object_id = object_id or known_id(self._slug, kind.family, name)
-        author = self._people[by % len(self._people)]
+        author = self.people[by % len(self.people)]
         salt = f"{self._slug}/{kind.family}/{name}"
         start = 40 + sum(salt.encode()) % 260
-        members = dict(kind.writable) | dict(kind.hidden) | {"name": dump(name)}
+        members = dict(kind.writable) | dict(kind.hidden)
+        if "name" in members:
+            members["name"] = dump(name)
         revisions = []
         for version, state in enumerate(states, start=1):
             members = members | {key: dump(value) for key, value in state.items()}
             days = max(3, start // version)
             at = moment(self._now, days, f"{9 + version}:{10 + len(name) % 40}", salt)
-            revisions.append(Revision(version, members, at, self._people[(by + version - 1) % len(self._people)]))
+            revisions.append(Revision(version, members, at, self.people[(by + version - 1) % len(self.people)]))
         stamps = {"dateCreated": timestamp(revisions[0].at), "createdBy": author.id, "state": "active"}
         return StoredObject(kind.family, object_id, revisions, stamps | (fixed or {}))
 
-    def _reference(self, kind: type[Declared], name: str) -> dict[str, str]:
+    def reference(self, kind: type[Resource], name: str) -> dict[str, str]:
+        """Return a reference to the object of that name."""
         return {"id": known_id(self._slug, kind.family, name), "name": name}
 
     def _hours(self) -> Iterator[StoredObject]:
         estate, day = self._estate, "2026-01-05"
         for name, description, opens, closes, rule in estate.hours:
-            first = {"division": self._home, "description": description, "rrule": f"{rule};INTERVAL=1"}
+            first = {"division": self.home, "description": description, "rrule": f"{rule};INTERVAL=1"}
             first |= {"start": f"{day}T{opens}:00.000", "end": f"{day}T17:00:00.000"}
-            yield self._made(Schedules, name, first, {"end": f"{day}T{closes}:00.000"})
+            yield self.made(Schedules, name, first, {"end": f"{day}T{closes}:00.000"})
         for name, date in estate.holidays:
-            whole = {"start": f"{date}T00:00:00.000", "end": f"{date}T23:59:59.000", "division": self._home}
-            yield self._made(Schedules, name, whole, by=1)
-        week = [self._reference(Schedules, one[0]) for one in estate.hours]
-        free = [self._reference(Schedules, one[0]) for one in estate.holidays]
-        group = {"division": self._home, "timeZone": estate.zone, "openSchedules": week[:1]}
-        yield self._made(
+            whole = {"start": f"{date}T00:00:00.000", "end": f"{date}T23:59:59.000", "division": self.home}
+            yield self.made(Schedules, name, whole, by=1)
+        week = [self.reference(Schedules, one[0]) for one in estate.hours]
+        free = [self.reference(Schedules, one[0]) for one in estate.holidays]
+        group = {"division": self.home, "timeZone": estate.zone, "openSchedules": week[:1]}
+        yield self.made(
             ScheduleGroups,
             estate.hours_group,
             group,
@@ -99,7 +102,7 @@ class Furnisher:
         for name, columns, size in estate.contact_lists:
             phones = [one for one in columns if one.lower().startswith(("phone", "telefon"))]
             first = {
-                "division": self._home,
+                "division": self.home,
                 "columnNames": list(columns),
                 "phoneColumns": [{"columnName": one, "type": "Cell"} for one in phones],
                 "columnDataTypeSpecifications": [
@@ -108,17 +111,17 @@ class Furnisher:
                 "timeZone": estate.zone,
             }
             keep = {"retentionType": "RetentionDays", "retentionDays": 180}
-            yield self._made(ContactLists, name, first, keep, fixed={"size": size})
+            yield self.made(ContactLists, name, first, keep, fixed={"size": size})
         for name in estate.dnc_lists:
             # Of several, the last is in the division apart.
-            where = apart_of(self._slug, estate) if name in estate.dnc_lists[1:] else self._home
+            where = apart_of(self._slug, estate) if name in estate.dnc_lists[1:] else self.home
             first = {"division": where, "contactMethod": "Phone"}
             rds = {"dncSourceType": "rds", "size": 40 * len(name)}
-            yield self._made(DncLists, name, first, {"contactMethod": "Any"}, fixed=rds, by=1)
+            yield self.made(DncLists, name, first, {"contactMethod": "Any"}, fixed=rds, by=1)
         for name, start, stop in estate.callable_times:
             days = [{"startTime": start, "stopTime": stop, "day": day} for day in range(1, 6)]
             times = {"callableTimes": [{"timeSlots": days[:4], "timeZoneId": estate.zone}]}
-            yield self._made(
+            yield self.made(
                 CallableTimeSets, name, times, {"callableTimes": [{"timeSlots": days, "timeZoneId": estate.zone}]}
             )
 
@@ -134,13 +137,13 @@ class Furnisher:
                     "countryName": place.country,
                 },
                 "emergencyNumber": {"e164": place.number, "number": place.number, "type": "default"},
-                "contactUser": self._people[0].id,
+                "contactUser": self.people[0].id,
             }
             note = {"notes": "Reception until 18:00, then the guard at the back door."}
-            yield self._made(Locations, place.name, first, note, fixed={"addressVerified": True, "addressStored": True})
+            yield self.made(Locations, place.name, first, note, fixed={"addressVerified": True, "addressStored": True})
             site = {
-                "division": self._home,
-                "location": self._reference(Locations, place.name),
+                "division": self.home,
+                "location": self.reference(Locations, place.name),
                 "mediaModel": "Cloud",
                 "mediaRegions": ["eu-west-2", "eu-central-1"],
                 "callerId": place.number,
@@ -153,39 +156,39 @@ class Furnisher:
                 "ntpSettings": {"servers": ["0.pool.ntp.example", "1.pool.ntp.example"]},
             }
             named = {"callerName": place.city}
-            yield self._made(Sites, f"{place.name} – telephony", site, named, fixed={"managed": False})
-        yield self._made(
+            yield self.made(Sites, f"{place.name} – telephony", site, named, fixed={"managed": False})
+        yield self.made(
             Sites,
             "PureCloud Voice – AWS",
-            {"location": self._reference(Locations, estate.places[0].name), "mediaModel": "Cloud"},
+            {"location": self.reference(Locations, estate.places[0].name), "mediaModel": "Cloud"},
             fixed={"managed": True},
         )
-        for number, (person, title) in enumerate(zip(self._people, estate.titles, strict=True)):
+        for number, (person, title) in enumerate(zip(self.people, estate.titles, strict=True)):
             mail = f"{person.name.split()[0].lower()}.{number + 1}@{estate.mail}"
             first = {"email": mail, "username": mail, "title": title, "department": "Contact centre"}
-            boss: dict[str, Any] = {"manager": self._people[0].id} if number else {"certifications": ["GCP-GCX-ADM"]}
+            boss: dict[str, Any] = {"manager": self.people[0].id} if number else {"certifications": ["GCP-GCX-ADM"]}
             contact = [{"address": mail, "mediaType": "EMAIL", "type": "PRIMARY"}]
-            yield self._made(
+            yield self.made(
                 Users,
                 person.name,
                 first,
                 boss,
                 object_id=person.id,
-                fixed={"division": self._home, "primaryContactInfo": contact},
+                fixed={"division": self.home, "primaryContactInfo": contact},
             )
         for name, description, members in estate.groups:
-            first = {"description": description, "visibility": "members", "ownerIds": [self._people[0].id]}
-            more = {"ownerIds": [one.id for one in self._people[:2]]}
-            yield self._made(Groups, name, first, more, fixed={"memberCount": members, "type": "official"})
+            first = {"description": description, "visibility": "members", "ownerIds": [self.people[0].id]}
+            more = {"ownerIds": [one.id for one in self.people[:2]]}
+            yield self.made(Groups, name, first, more, fixed={"memberCount": members, "type": "official"})
 
     def _texts(self) -> Iterator[StoredObject]:
-        author = self._people[1]
+        author = self.people[1]
         user = {"createdBy": {"id": author.id, "name": author.name, "selfUri": f"/api/v2/users/{author.id}"}}
         for library, responses in self._estate.libraries:
-            yield self._made(Libraries, library, {"division": self._home}, fixed=user, by=1)
+            yield self.made(Libraries, library, {"division": self.home}, fixed=user, by=1)
             for name, before, now in responses:
-                first = {"libraries": [self._reference(Libraries, library)], "texts": _text(before)}
-                yield self._made(Responses, name, first, {"texts": _text(now)}, fixed=user, by=1)
+                first = {"libraries": [self.reference(Libraries, library)], "texts": _text(before)}
+                yield self.made(Responses, name, first, {"texts": _text(now)}, fixed=user, by=1)
 
     def _routing(self) -> Iterator[StoredObject]:
         for name, description, columns in self._estate.tables:
@@ -202,14 +205,14 @@ class Furnisher:
                     },
                 },
             }
-            table = {"division": self._home, "description": description, "schema": schema}
-            yield self._made(DataTables, name, table | {"description": "New table"}, table)
+            table = {"division": self.home, "description": description, "schema": schema}
+            yield self.made(DataTables, name, table | {"description": "New table"}, table)
         for number, name in enumerate(self._estate.codes):
-            yield self._made(WrapupCodes, name, {"division": self._home}, by=number)
+            yield self.made(WrapupCodes, name, {"division": self.home}, by=number)
 
     def _web(self) -> Iterator[StoredObject]:
         name, colour, former = self._estate.messenger
-        author = self._people[0]
+        author = self.people[0]
         reference = {"id": author.id, "selfUri": f"/api/v2/users/{author.id}"}
         look = {
             "languages": [self._estate.language],
@@ -220,10 +223,10 @@ class Furnisher:
         object_id = known_id(self._slug, "webconfig", name)
         made = {"createdUser": reference}
         states = (look, {"messenger": _messenger(colour)})
-        yield self._made(WebConfigurations, name, *states, object_id=object_id, fixed=made)
+        yield self.made(WebConfigurations, name, *states, object_id=object_id, fixed=made)
         later = {"description": "Waiting for the new privacy notice"}
-        yield self._made(Drafts, name, *states, later, object_id=object_id, fixed=made)
-        yield self._made(
+        yield self.made(Drafts, name, *states, later, object_id=object_id, fixed=made)
+        yield self.made(
             Deployments,
             f"{name} – production",
             {"configuration": {"id": object_id, "version": "1"}, "allowedDomains": [f"www.{self._estate.mail}"]},

@@ -29,7 +29,7 @@ class KnowledgeBases(Declared):
     label = "KnowledgeBase"
     service = "Knowledge"
     update = "PATCH"
-    by_cursor = True
+    paging = "cursor"
     mounts = (Mount(_BASES, "knowledge:knowledgebase:view", "knowledge:knowledgebase:edit"),)
     required = ("name",)
     stamps = (
@@ -61,6 +61,7 @@ class KnowledgeDocuments(Resource):
     label = "KnowledgeDocument"
     service = "Knowledge"
     update = "PATCH"
+    routed = False
     mounts = (Mount(_BASES, "knowledge:document:view", "knowledge:document:edit"),)
     required = ("title",)
     writable: ClassVar[Mapping[str, bytes]] = {

@@ -10,6 +10,7 @@ from console.practice.estates import ESTATES
 from console.practice.founding import Founder
 from console.practice.furnishing import Furnisher, apart_of, home_of
 from console.practice.history import KeptHistory
+from console.practice.northwind_types import TypesFurnisher
 from console.practice.outbound import Campaigns
 from console.practice.permissions import EVERYTHING
 from console.practice.raw_json import dump
@@ -102,6 +103,8 @@ def _found(now: datetime, slug: str, name: str, told: ModuleType, switches: Swit
         keep(stored)
     if slug == "northwind":
         for stored in Founder(organization.people, home_of(slug, ESTATES[slug]), now).objects():
+            keep(stored)
+        for stored in TypesFurnisher(organization.people, ESTATES[slug], now, organization.id).objects():
             keep(stored)
     return organization
 

@@ -7,11 +7,11 @@ families of resource").
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from console.practice.answers import Answer, Refusal, Request, cursor_page, not_found, page
 from console.practice.permitting import division_of, require, require_in_division, sees
@@ -19,6 +19,12 @@ from console.practice.raw_json import MalformedJson, dump, join_members, load, s
 from console.practice.state import Organization, Person, Revision, StoredObject, timestamp
 from console.practice.store import Store
 
+_Page = tuple[Sequence[Any], dict[str, Any]]
+_PAGES: dict[str, Callable[[Request, Sequence[Any]], _Page]] = {
+    "numbered": page,
+    "cursor": cursor_page,
+    "unpaged": lambda request, items: (items, {"selfUri": request.path}),
+}
 _ETAG = re.compile(r'(W/)?"[^"]*"')
 
 
@@ -30,9 +36,20 @@ class Mount:
     token is enough.
     """
 
-    path: str
+    path: str  # may hold {parent}, the id of the object that the family's objects belong to
     read: str
     write: str
+    parent: str = ""  # which one it is, in the mount of a request
+
+    def at(self, path: str) -> "tuple[Mount, list[str]] | None":
+        """Return the mount as a path has it and the parts that come behind, or None."""
+        wanted, parts = self.path.split("/"), path.split("/")
+        found = zip(wanted, parts, strict=False)
+        if len(parts) < len(wanted) or not all(one == part or (one == "{parent}" and part) for one, part in found):
+            return None
+        parent = next((part for one, part in zip(wanted, parts, strict=False) if one == "{parent}"), "")
+        rest = [part for part in parts[len(wanted) :] if part]
+        return Mount("/".join(parts[: len(wanted)]), self.read, self.write, parent), rest
 
 
 class Resource:
@@ -43,6 +60,11 @@ class Resource:
     service: ClassVar[str]  # as the audits call it
     mounts: ClassVar[tuple[Mount, ...]]
     tail: ClassVar[str] = ""  # what stands behind the id in an object's path
+    routed: ClassVar[bool] = True  # requests come here, not to a family that passes them on
+    singleton: ClassVar[bool] = False  # one object, at the mount itself
+    listed: ClassVar[bool] = True
+    parent_family: ClassVar[str | None] = None
+    ids_by_parent: ClassVar[bool] = False  # an id is unique below its parent only
     writable: ClassVar[Mapping[str, bytes]]  # member to the value that it has after a PUT that left it out
     hidden: ClassVar[Mapping[str, bytes]] = {}  # kept beside them; no body can name one
     server_managed: ClassVar[frozenset[str]] = frozenset()  # ignored in a body
@@ -50,8 +72,8 @@ class Resource:
     not_listed: ClassVar[frozenset[str]] = frozenset()  # members too big for a list
     verbatim: ClassVar[frozenset[str]] = frozenset()  # members kept with the white space around them
     history: ClassVar[bool] = False
-    update: ClassVar[str] = "PUT"  # or PATCH, which leaves alone what it does not name
-    by_cursor: ClassVar[bool] = False  # lists go on behind a cursor, not by numbered pages
+    update: ClassVar[str] = "PUT"  # or PATCH, which leaves alone what it does not name, or nothing
+    paging: ClassVar[str] = "numbered"  # or cursor, or unpaged
     listed_by: ClassVar[str | None] = None  # a query parameter that a list cannot do without
 
     def __init__(self, store: Store) -> None:
@@ -97,12 +119,36 @@ class Resource:
         return not stored.deleted
 
     def object_id(self, path: str) -> str | None:
-        """Return the id of the object that stands at a path or above it, or None."""
+        """Return the id, as it is kept, of the object that stands at a path, or None."""
         for mount in self.mounts:
-            if path.startswith(mount.path + "/") and path.endswith(self.tail):
-                found = path.removeprefix(mount.path + "/").removesuffix(self.tail)
-                return found if "/" not in found else None
+            found = self._found(mount, path)
+            if found is not None:
+                at, rest = found
+                if len(rest) == 1:
+                    return self.key(at, rest[0])
         return None
+
+    def key(self, mount: Mount, object_id: str) -> str:
+        """Return the id under which an object is kept."""
+        return f"{mount.parent}/{object_id}" if self.ids_by_parent else object_id
+
+    def match(self, path: str) -> tuple[int, Mount] | None:
+        """Return how closely a path is described by one of the family's, and where that is mounted; or None."""
+        for mount in self.mounts:
+            found = self._found(mount, path)
+            if found is not None:
+                literal = [one for one in f"{mount.path}{self.tail}".split("/") if one and one != "{parent}"]
+                return len(literal), found[0]
+        return None
+
+    def _found(self, mount: Mount, path: str) -> tuple[Mount, list[str]] | None:
+        """Return the mount of a path and the parts behind it, the tail left out; or None."""
+        at = mount.at(path)
+        if at is None or not self.tail:
+            return at
+        tail = self.tail.split("/")[1:]
+        here, rest = at
+        return (here, [rest[0], *rest[1 + len(tail) :]]) if rest[1 : 1 + len(tail)] == tail else None
 
     def edited(self, members: dict[str, bytes], note: str) -> dict[str, bytes]:  # noqa: ARG002
         """Return the members with one small believable edit by somebody else."""
@@ -113,30 +159,51 @@ class Resource:
 
     def answer(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer a request below one of the family's paths."""
-        rest = [part for part in request.path.removeprefix(mount.path).split("/") if part]
-        if not rest:
+        rest = self.behind(request, mount)
+        if not rest and not self.singleton:
+            if not self.listed:
+                raise not_found(request.path)
             allow(request, "GET")
             require(request, organization, mount.read)
             return self.list_of(request, organization, mount)
-        if len(rest) > 1 and not (self.history and rest[1] == "versions" and len(rest) <= 3):
+        history = self.history and len(rest) > 1 and rest[1] == "versions" and len(rest) <= 3
+        if len(rest) > 1 and not history:
             raise not_found(request.path)
-        allow(request, *(("GET", self.update) if len(rest) == 1 else ("GET",)))
-        stored = self.find(request, organization, rest[0], mount)
-        if len(rest) > 1:
+        allow(request, *(("GET", self.update) if self.update and not history else ("GET",)))
+        stored = self.find(request, organization, rest[0] if rest else "", mount)
+        if history:
             return self.answer_history(request, stored, rest[2:], mount)
         if request.method == self.update:
             return self.write(request, organization, stored)
         return self.get(request, organization, stored)
 
+    def behind(self, request: Request, mount: Mount) -> list[str]:
+        """Return the parts of a request's path behind the mount: the id first, and no tail."""
+        found = self._found(mount, request.path)
+        return [] if found is None else found[1]
+
     def find(self, request: Request, organization: Organization, object_id: str, mount: Mount) -> StoredObject:
         """Return the object that a request is about. Raises `Refusal`: 403, 404."""
         needed = mount.read if request.method == "GET" else mount.write
         require(request, organization, needed)
-        stored = organization.objects.get((self.family, object_id))
-        if stored is None or not self.there(stored):
+        self.check_parent(request, organization, mount)
+        if self.singleton:
+            stored = next(iter(organization.of_family(self.family)), None)
+        else:
+            stored = organization.objects.get((self.family, self.key(mount, object_id)))
+        if stored is None or not self.there(stored) or not self._inside(stored, mount):
             raise not_found(request.path)
         require_in_division(request, organization, needed, division_of(stored))
         return stored
+
+    def check_parent(self, request: Request, organization: Organization, mount: Mount) -> None:
+        """Raise the 404 where the object is gone that the family's objects belong to."""
+        parent = organization.objects.get((self.parent_family or "", mount.parent))
+        if self.parent_family is not None and (parent is None or parent.deleted):
+            raise not_found(request.path)
+
+    def _inside(self, stored: StoredObject, mount: Mount) -> bool:
+        return not mount.parent or stored.fixed.get("parent") == mount.parent
 
     def answer_history(self, request: Request, stored: StoredObject, rest: list[str], mount: Mount) -> Answer:
         """Answer a request for the list of versions or for one of them."""
@@ -144,7 +211,12 @@ class Resource:
 
     def list_of(self, request: Request, organization: Organization, mount: Mount) -> Answer:
         """Answer the list of the family's objects."""
-        found = [one for one in organization.of_family(self.family) if sees(organization, mount.read, division_of(one))]
+        self.check_parent(request, organization, mount)
+        found = [
+            one
+            for one in organization.of_family(self.family)
+            if self._inside(one, mount) and sees(organization, mount.read, division_of(one))
+        ]
         if self.listed_by is not None:
             wanted = request.query.get(self.listed_by)
             if not wanted:
@@ -155,11 +227,12 @@ class Resource:
                     params={"parameter": self.listed_by},
                 )
             found = [one for one in found if self.belongs(one, wanted)]
-        chosen, members = cursor_page(request, found) if self.by_cursor else page(request, found)
+        chosen, members = _PAGES[self.paging](request, found)
         entities = []
         for stored in chosen:
             revision = stored.seen(request.stale_for)
-            served = self.asked(request, self.served(stored, revision, f"{mount.path}/{stored.id}"))
+            path = f"{mount.path}/{stored.id.rpartition('/')[2]}{self.tail}"
+            served = self.asked(request, self.served(stored, revision, path))
             entities.append(join_members({k: v for k, v in served.items() if k not in self.not_listed}))
         body = {
             "entities": b"[" + b",".join(entities) + b"]",
@@ -390,9 +463,13 @@ def managed(revision: Revision) -> dict[str, bytes]:
 
 
 def resource_at(resources: Iterable[Resource], path: str) -> tuple[Resource, Mount] | None:
-    """Return the family that answers at a path and where it is mounted, or None."""
-    for resource in resources:
-        for mount in resource.mounts:
-            if path == mount.path or path.startswith(mount.path + "/"):
-                return resource, mount
-    return None
+    """Return the family that answers at a path and where it is mounted, or None.
+
+    Of several the one counts whose path names more of it: `/flows/datatables` is no flow.
+    """
+    found = [(one.match(path), one) for one in resources if one.routed]
+    fits = [(match[0], match[1], one) for match, one in found if match is not None]
+    if not fits:
+        return None
+    _, mount, resource = max(fits, key=lambda one: one[0])
+    return resource, mount

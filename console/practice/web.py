@@ -130,6 +130,7 @@ class Drafts(Declared):
     service = "WebDeployments"
     mounts = WebConfigurations.mounts
     tail = "/versions/draft"
+    routed = False
     required = WebConfigurations.required
     stamps = WebConfigurations.stamps
     writable = WebConfigurations.writable
@@ -159,7 +160,7 @@ class Deployments(Declared):
     mounts = (
         Mount("/api/v2/webdeployments/deployments", "webDeployments:deployment:view", "webDeployments:deployment:edit"),
     )
-    by_cursor = True
+    paging = "cursor"
     required = ("name", "configuration")
     stamps = ("dateCreated", "dateModified", "lastModifiedUser", "snippet")
     writable: ClassVar[Mapping[str, bytes]] = {

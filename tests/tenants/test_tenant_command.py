@@ -145,7 +145,15 @@ def test_tenant_check_says_what_works(world: World) -> None:
 
 def test_tenant_check_names_each_missing_permission_and_ends_with_6(world: World) -> None:
     world.practice.platform.control.set_permissions(
-        {"organization": "northwind", "remove": ["agentassist:config:write", "routing:queue:edit"]}
+        {
+            "organization": "northwind",
+            "remove": [
+                "agentassist:config:write",
+                "routing:queue:edit",
+                "assistants:agentchecklist:edit",
+                "wfm:planningGroup:view",
+            ],
+        }
     )
     making.track(world.northwind, "q-billing-emea", type_name="routing.queue")
     ran = run("tenant", "check", "northwind", "--json")
