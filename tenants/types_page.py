@@ -29,6 +29,12 @@ LEVELS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Each guard level's short name and what it means (PLATFORM.md, "Two families of resource")."""
 READ_ONLY: Final = "read-only"
+_CHECKED: Final[Mapping[str, str]] = {
+    "A": "Level A: the platform checks the ETag.",
+    "B": "Level B: the platform checks the version.",
+    "C": "Level C: the platform checks nothing, the console compares.",
+    "": "Read-only: tracked and compared, never written.",
+}
 
 _VERSIONS: Final[Mapping[VersionRule, str]] = {
     VersionRule.INCREMENT: "The body carries the next number.",
@@ -54,7 +60,15 @@ class Row:
     rtype: ResourceType
     level: str
     """A, B or C; empty for a type that is tracked read-only."""
+    guard: str
+    """What stands between a write and a lost update, in a sentence."""
     version: str
+    way_back: Sequence[str]
+    """What takes an object back, step by step, each a sentence; empty for a type that is tracked read-only."""
+    references: Sequence[tuple[str, str]]
+    """Where it names other objects, and what they are."""
+    written_as: Sequence[tuple[str, str]]
+    """What a body names otherwise than a read shows it: the body's member, and where a read shows it."""
     address: str
     """How an object is addressed."""
     listed: str
@@ -128,19 +142,27 @@ def _fits(rtype: ResourceType, words: str) -> bool:
 
 def _row(rtype: ResourceType) -> Row:
     own = catalogue.own_file()
+    level = "" if rtype.why_read_only else rtype.guard_level
     kinds = (
         ("Taken back", tuple(key for key in rtype.writable if not rtype.why_read_only and key not in rtype.immutable)),
         ("Kept and compared", rtype.writable if rtype.why_read_only else ()),
         ("Taken from live", rtype.from_live),
+        ("Brought back by a step", () if rtype.why_read_only else rtype.stepped),
         ("Never changed by a write", rtype.immutable),
         ("Secret", rtype.secret),
         ("Taken away by a write", rtype.reset),
-        ("Set by the platform", tuple(key for key in rtype.read_only if key not in rtype.immutable)),
-        ("Moves by itself, no drift", rtype.volatile),
+        ("Set by the platform", tuple(key for key in rtype.read_only if key not in rtype.content)),
+        ("Moves by itself, no drift", (*rtype.volatile, *rtype.nested_volatile)),
     )
     return Row(
         rtype=rtype,
-        level="" if rtype.why_read_only else rtype.guard_level,
+        level=level,
+        guard=_CHECKED[level],
+        way_back=_way_back(rtype),
+        references=[
+            (reference.at, " or ".join(_named(target) for target in reference.to)) for reference in rtype.references
+        ],
+        written_as=[(written.member, written.source) for written in rtype.written_as],
         version=_version(rtype),
         address=_address(rtype),
         listed=_listed(rtype),
@@ -153,6 +175,17 @@ def _row(rtype: ResourceType) -> Row:
 def _version(rtype: ResourceType) -> str:
     said = _VERSIONS[rtype.version_rule]
     return f"If-Match with the live ETag. {said}" if rtype.guard is Guard.ETAG else said
+
+
+def _way_back(rtype: ResourceType) -> tuple[str, ...]:
+    if rtype.why_read_only:
+        return ()
+    return (f"One {rtype.update_method} of the object.",) if rtype.procedure is None else rtype.procedure.steps
+
+
+def _named(target: str) -> str:
+    """Give what a reference leads to: the title of a type, or for what is no type the place where it is looked up."""
+    return target.rpartition("/{id}")[0] if target.startswith("/") else catalogue.get(target).title
 
 
 def _address(rtype: ResourceType) -> str:

@@ -107,6 +107,11 @@ class Procedure(StrEnum):
         """What it takes, for people."""
         return _PROCEDURES[self]
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Its steps in their order, each a sentence for people."""
+        return _STEPS[self]
+
 
 _PROCEDURES: Final[dict[Procedure, str]] = {
     Procedure.DRAFT_AND_PUBLISH: "takes a draft that is written and then published",
@@ -116,6 +121,26 @@ _PROCEDURES: Final[dict[Procedure, str]] = {
     Procedure.PUBLISH_VERSION: "takes an older version that is published again",
     Procedure.NATIVE_ROLLBACK: "takes the platform's own rollback to one of its versions",
     Procedure.NATIVE_RESTORE: "takes the platform's own restoring of one of its versions",
+}
+
+_STEPS: Final[dict[Procedure, tuple[str, ...]]] = {
+    Procedure.DRAFT_AND_PUBLISH: (
+        "Make a draft, where there is none.",
+        "Write the draft.",
+        "Publish it.",
+    ),
+    Procedure.PUBLISH_AND_REPOINT: (
+        "Write the draft.",
+        "Wait until it is active.",
+        "Publish it, which makes the next version.",
+        "Point each object that uses the live version at the new one.",
+    ),
+    Procedure.PUBLISH_VERSION: ("Publish the older version again.",),
+    Procedure.NATIVE_ROLLBACK: (
+        "Have the platform publish the older version again.",
+        "Write the members that stand beside its versions, where they differ.",
+    ),
+    Procedure.NATIVE_RESTORE: ("Have the platform make the next version out of the older one.",),
 }
 
 PROCEDURES_CARRIED_OUT: Final[frozenset[Procedure]] = frozenset()

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tenants.resource_types import all_types, catalogue
+from tenants.resource_types.definition import Procedure
 from tenants.types_page import types_page
 from tests import page_world
 
@@ -72,6 +73,38 @@ def test_what_is_not_taken_back_is_said_with_the_reason(page: Page) -> None:
     assert "The audio and the spoken texts of a prompt have writes of their own" in row_of(text, "architect.prompt")
     assert "A plan is refused while columnNames, phoneColumns" in row_of(text, "outbound.contactlist")
     assert "Nothing is known to be left out." in row_of(text, "routing.wrapupcode")
+
+
+def test_the_guard_the_way_back_and_the_references_are_said_in_whole_words(page: Page) -> None:
+    text = page()
+
+    queue = row_of(text, "routing.queue")
+    assert "Level C: the platform checks nothing, the console compares." in queue
+    assert "One PUT of the object." in queue
+    assert re.search(r"<summary>\d+ references looked up before a write</summary>", queue)
+    assert '<dt class="mono">/queueFlow/id</dt><dd>Architect flow</dd>' in queue
+    assert "<dd>Group or Skill group or /api/v2/teams</dd>" in queue
+    assert "Level B: the platform checks the version." in row_of(text, "users.user")
+    assert "Level A: the platform checks the ETag." in row_of(text, "agentassist.config")
+    assert "Read-only: tracked and compared, never written." in row_of(text, "scripts.script")
+    group = row_of(text, "groups.group")
+    assert '<span class="mono">ownerIds</span>, shown at <span class="mono">/owners/*/id</span>' in group
+    assert "reference looked up" in group
+    assert "looked up before a write" not in row_of(text, "authorization.division")
+
+
+def test_a_type_with_steps_lists_them_in_their_order() -> None:
+    rows = {row.rtype.name: row for row in types_page({}).rows}
+
+    for name, row in rows.items():
+        if row.rtype.why_read_only:
+            assert row.way_back == (), name
+        elif row.rtype.procedure is None:
+            assert row.way_back == (f"One {row.rtype.update_method} of the object.",), name
+        else:
+            assert row.way_back == row.rtype.procedure.steps, name
+    assert all(step.endswith(".") for procedure in Procedure for step in procedure.steps)
+    assert Procedure.PUBLISH_AND_REPOINT.steps.index("Wait until it is active.") == 1
 
 
 def test_a_search_finds_names_paths_and_permissions_and_a_level_narrows_it(page: Page) -> None:
