@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
@@ -115,12 +116,18 @@ class AuditEntryAdmin(ScopedAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.list_view), name="rollbacks_auditentry_changelist"),
+            path("export/", view(self.export_view), name="rollbacks_auditentry_export"),
             path("<str:object_id>/change/", view(self.page_view), name="rollbacks_auditentry_change"),
         ]
 
     def list_view(self, request: HttpRequest) -> HttpResponse:
         """Answer with the trail."""
         return listing.entries(request) if request.method in _READ else HttpResponseNotAllowed(_READ)
+
+    @method_decorator(require_POST)
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer with what the list shows, as a file; who took it is in the trail."""
+        return listing.export(request)
 
     def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with one entry; a POST proves the tenant's chain as well and changes nothing."""

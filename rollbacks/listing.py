@@ -13,10 +13,11 @@ from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
-from rollbacks import propagation
+from rollbacks import exporting, propagation
 from rollbacks.models import AuditEntry, PropagationWatch, Rollback, Send
 from rollbacks.showing import action_words
 from rollbacks.states import PENDING, RUNNING
@@ -181,13 +182,39 @@ def _rollbacks_like(rows: "QuerySet[Rollback]", asked: dict[str, Any]) -> "Query
 
 def entries(request: HttpRequest) -> HttpResponse:
     """Answer with the audit trail."""
+    form, found = _entries_asked_for(request)
+    rows = found.select_related("tenant", "config").defer("payload").order_by("-at", "-seq")
+    context = {
+        "title": "Audit trail",
+        "form": form,
+        "config": _config(request, form),
+        "may_export": access.tenants_with_role(request.user, access.Role.AUDITOR).exists(),
+    }
+    return _page(request, "rollbacks/entries.html", rows, context)
+
+
+def export(request: HttpRequest) -> HttpResponseBase:
+    """Answer with the entries that the same address lists, as a file; of tenants where the user is auditor."""
+    form, found = _entries_asked_for(request)
+    wanted = request.POST.get("format", "")
+    if wanted not in exporting.FORMS or not form.is_valid():
+        problem = "The filters cannot be read" if wanted in exporting.FORMS else f"{wanted or 'Nothing'} is no format"
+        return HttpResponseBadRequest(f"{problem}. Nothing was exported.", content_type="text/plain; charset=utf-8")
+    if form.cleaned_data["tenant"]:
+        access.require(request.user, form.cleaned_data["tenant"], access.Role.AUDITOR)
+    allowed = found.filter(tenant__in=access.tenants_with_role(request.user, access.Role.AUDITOR))
+    filters = {name: value for name, value in request.GET.items() if value and name in form.fields}
+    lines = exporting.stream(allowed, form=wanted, filters={"filters": filters}, actor=request.user.get_username())
+    answer = StreamingHttpResponse(lines, content_type=exporting.CONTENT_TYPES[wanted])
+    answer["Content-Disposition"] = f'attachment; filename="audit-trail.{wanted}"'
+    return answer
+
+
+def _entries_asked_for(request: HttpRequest) -> "tuple[EntryFilters, QuerySet[AuditEntry]]":
     scoped = AuditEntry.objects.filter(tenant__in=access.tenants_of(request.user))
     known = scoped.order_by("action").values_list("action", flat=True).distinct()
     form = EntryFilters(request, [(name, action_words(name)) for name in known])
-    found = _entries_like(scoped, form.cleaned_data) if form.is_valid() else scoped.none()
-    rows = found.select_related("tenant", "config").defer("payload").order_by("-at", "-seq")
-    context = {"title": "Audit trail", "form": form, "config": _config(request, form)}
-    return _page(request, "rollbacks/entries.html", rows, context)
+    return form, _entries_like(scoped, form.cleaned_data) if form.is_valid() else scoped.none()
 
 
 def _entries_like(rows: "QuerySet[AuditEntry]", asked: dict[str, Any]) -> "QuerySet[AuditEntry]":

@@ -82,6 +82,8 @@ class Command(TerminalCommand):
         export.add_argument("slug")
         export.add_argument("--output", required=True, metavar="FILE")
         export.add_argument("--format", choices=["jsonl", "csv"], default="jsonl")
+        for name in ("action", "outcome", "actor"):
+            export.add_argument(f"--{name}", default="", help=f"only entries with this {name}")
         export.add_argument("--since", type=moment, metavar="T")
         export.add_argument("--until", type=moment, metavar="T")
         evidence = ways.add_parser("evidence", help="write one rollback as a zip that proves itself")
@@ -212,6 +214,7 @@ class Command(TerminalCommand):
                 form=options["format"],
                 since=options["since"],
                 until=options["until"],
+                only={name: options[name] for name in ("action", "outcome", "actor")},
                 actor=trail.actor_name(None),
             )
         except OSError as error:
