@@ -264,14 +264,16 @@ def check_references(
             "by one.",
         )
     if untold or beyond:
-        why = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in untold)
-        more = f"{beyond} more were not looked up" if beyond else ""
-        listed = ". ".join(part for part in (why, more) if part)
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in untold:
+            by_reason.setdefault(reason.rstrip("."), []).append(name)
+        parts = [f"{_and(names)}: {reason}" for reason, names in by_reason.items()]
+        listed = "; ".join([*parts, *([f"{beyond} more were not looked up"] if beyond else [])])
         return Check(
             "references",
             title,
             Standing.WARNS,
-            f"Whether everything that the target refers to is still there could not be told. {listed}. The platform "
+            f"Whether everything that the target refers to is still there could not be told: {listed}. The platform "
             "refuses the write where something is gone; nothing is changed then.",
         )
     if there:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from tenants.documents import InvalidDocument, Value, found, load
+from tenants.documents import InvalidDocument, Value, found, join, load, resolve, split, visible
 from tenants.object_paths import InvalidObjectId, checked_object_id
 from tenants.remote.errors import ObjectMissing, RemoteError, RemoteRefused
 from tenants.resource_types import catalogue
@@ -33,12 +33,16 @@ class Named:
     """What it is one of: types of the catalogue, or paths with `{id}`."""
     at: str
     """The JSON Pointer of the first place that names it."""
+    name: str = ""
+    """What it was called there; empty where nothing says it."""
 
     @property
     def words(self) -> str:
         """What is named and where, for a sentence."""
-        titles = [_title(target) for target in self.to]
-        return f"{' or '.join(titles)} {self.object_id} (at {self.at})"
+        title = " or ".join(_title(target) for target in self.to)
+        if self.name:
+            return f"the {title} “{visible(self.name)[:80]}” ({self.object_id}, at {self.at})"
+        return f"the {title} {self.object_id} (at {self.at})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class LookedUp:
     there: tuple[Named, ...]
     missing: tuple[Named, ...]
     untold: tuple[tuple[Named, str], ...]
-    """Of these nobody knows; with the reason, in a sentence."""
+    """Of these nobody knows; with the reason, to be read after a colon."""
     beyond: int
     """So many more were not looked up."""
 
@@ -79,7 +83,7 @@ def look_up(names: tuple[Named, ...], platform: "Platform") -> LookedUp:
         try:
             (there if _exists(named, platform) else missing).append(named)
         except RemoteRefused as error:
-            untold.append((named, error.sentence))
+            untold.append((named, _why_not(named, error)))
         except RemoteError as error:
             silence = error.sentence
             untold.append((named, silence))
@@ -94,7 +98,23 @@ def _named(rtype: ResourceType, value: Mapping[str, Value]) -> Iterator[Named]:
     for reference in rtype.references:
         for at, object_id in found(dict(value), reference.at):
             if isinstance(object_id, str) and object_id:
-                yield Named(object_id, reference.to, at)
+                yield Named(object_id, reference.to, at, _name_beside(value, at))
+
+
+def _name_beside(value: Mapping[str, Value], at: str) -> str:
+    """Give the name that stands beside an `id`; empty where there is none."""
+    *above, last = split(at)
+    around = resolve(dict(value), join(above)) if last == "id" else None
+    name = around.get("name") if isinstance(around, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _why_not(named: Named, error: RemoteRefused) -> str:
+    types = [catalogue.get(target) for target in named.to if not target.startswith("/")]
+    needed = " or ".join(dict.fromkeys(str(rtype.read_permissions) for rtype in types if rtype.read_permissions.names))
+    if error.status != 403 or not needed:
+        return error.sentence
+    return f"the OAuth client may not read it, which takes {needed} in its division"
 
 
 def _exists(named: Named, platform: "Platform") -> bool:
