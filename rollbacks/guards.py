@@ -83,17 +83,32 @@ def check_identity(problem: str | None, *, organization: str) -> Check:
     return _holds("identity", f"The platform names organization {organization}.")
 
 
-def check_permissions(*, needed: Collection[str], missing: Collection[str], problem: str | None) -> Check:
-    """Refuse when a permission is missing, or when nobody could learn what the client may do."""
+def check_permissions(
+    *,
+    needed: Collection[str],
+    missing: Collection[str],
+    problem: str | None,
+    remedies: Collection[str] = ("Add the permission to a role of the client on the platform.",),
+    uncovered: Collection[str] = (),
+    division: str = "",
+) -> Check:
+    """Refuse when a permission is missing, in the object's division too, or when nobody could learn what is granted.
+
+    `uncovered` are whole sentences about divisions that the client's roles do not reach, `remedies` say which role has
+    to change, `division` is where the object is.
+    """
     if problem is not None:
         return _refuses("permissions", problem)
     if missing:
         return _refuses(
             "permissions",
-            f"The OAuth client lacks {' and '.join(sorted(missing))}. Nothing was sent. "
-            "Add the permission to a role of the client on the platform, then plan again.",
+            f"The OAuth client lacks {' and '.join(sorted(missing))}. Nothing was sent. {' '.join(remedies)} Then plan "
+            "again.",
         )
-    return _holds("permissions", f"It has {', '.join(sorted(needed))}.")
+    if uncovered:
+        return _refuses("permissions", f"{' '.join(uncovered)} Nothing was sent. {' '.join(remedies)} Then plan again.")
+    where = f", also in the object's division {division}" if division else ""
+    return _holds("permissions", f"It has {', '.join(sorted(needed))}{where}.")
 
 
 def note_routing(*, missing: Collection[str], minutes: int) -> Check:

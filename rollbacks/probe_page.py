@@ -63,7 +63,7 @@ def _page(request: HttpRequest, config: TrackedConfig, *, problem: str = "", sta
     refusing = [check for check in probing.standing_checks(config) if check.refuses]
     context: dict[str, Any] = {
         **admin.site.each_context(request),
-        "title": f"Probe the guard of {rtype.title}",
+        "title": f"Probe the guard: {rtype.title}",
         "config": config,
         "tenant": config.tenant,
         "rtype": rtype,

@@ -74,7 +74,7 @@ def probe(
         sentence = error.sentence if isinstance(error, RemoteError) else str(error)
         raise NotProbed([guards.check_probe(sentence)]) from error
     now_checks = [guards.check_probe(probes.why_not_now(rtype, live.value, live.base))]
-    _require([*surveys.check_access(config, rtype, platform), *now_checks])
+    _require([*surveys.check_access(config, [rtype], platform, live=live), *now_checks])
     opened = _begin(config, rtype, live, acting_user=acting_user)
     prober = _Prober(opened, rtype, platform, pace, sleep)
     return prober.run(live)

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from rollbacks import guards, plans
 from rollbacks.models import GuardProbe, Rollback, Step
-from rollbacks.probes import why_never
+from rollbacks.probes import Part, Result, why_never
 from tenants.models import Tenant
 from tenants.resource_types import Guard, ResourceType, catalogue
 
@@ -44,8 +44,9 @@ class Proof:
             said = "The guard was never probed in this tenant."
         elif self.failed:
             said = (
-                f"A probe on {_day(self.probe)} showed that the platform does not check the {_words(self.rtype)} of "
-                "this type in this tenant, so it is level C here until a later probe finds it checked."
+                f"A probe on {_day(self.probe)} showed that the platform does not check the "
+                f"{_not_checked(self.probe)} of this type in this tenant, so it is level C here until a later probe "
+                "finds it checked."
             )
         else:
             said = f"The guard was proven on {_day(self.probe)}: the platform refused a stale {_words(self.rtype)}."
@@ -92,6 +93,12 @@ def level_of_step(step: Step, tenant: Tenant) -> str:
 def _day(probe: GuardProbe) -> str:
     moment = probe.ended_at or probe.begun_at
     return f"{moment:%d %b %Y at %H:%M} UTC"
+
+
+def _not_checked(probe: GuardProbe) -> str:
+    """Name the precondition under which the platform accepted what it had to refuse."""
+    failed = [sent["part"] for sent in probe.requests if sent.get("result") == Result.NOT_ENFORCED]
+    return "version" if failed == [Part.VERSION] else "ETag" if Part.ETAG in failed else "guard"
 
 
 def _words(rtype: ResourceType) -> str:

@@ -6,18 +6,16 @@ when a person plans, and again right before the first byte may leave.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from django.conf import settings
 from django.utils import timezone
 
-from rollbacks import facts, guards, one_object, plans, proofs
+from rollbacks import facts, guards, one_object, permitting, plans, proofs
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths, references
 from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
-from tenants.remote import Answer, Platform, RemoteError, holds
+from tenants.remote import Answer, Platform, RemoteError
 from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, secrets, written
 
 
@@ -124,7 +122,7 @@ def take_survey(
     checks = [
         guards.check_type(rtype.why_read_only),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
-        *check_access(config, rtype, platform),
+        *check_access(config, [rtype], platform, live=live, target=old),
         _live_unchanged(planned, live, live_problem),
         guards.check_target_readable(target_problem, size=target.document.size),
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
@@ -241,9 +239,20 @@ def _restorable(rtype: ResourceType, *, live: dict[str, Value], target: dict[str
     )
 
 
-def check_access(config: TrackedConfig, rtype: ResourceType, platform: Platform) -> tuple[guards.Check, ...]:
-    """Check whose the OAuth client is and what it may do; what the platform does not tell is a refusal."""
-    return _identity(config, platform), *_permissions(rtype, platform)
+def check_access(
+    config: TrackedConfig,
+    types: Sequence[ResourceType],
+    platform: Platform,
+    *,
+    live: Live | None,
+    target: dict[str, Value] | None = None,
+) -> tuple[guards.Check, ...]:
+    """Check whose the OAuth client is and what it may do, where the object is and where the target would move it.
+
+    `types` are those that a plan writes, the object's own first. What the platform does not tell is a refusal.
+    """
+    allowed = permitting.check(types, platform, live=live.value if live is not None else None, target=target)
+    return _identity(config, platform), *allowed
 
 
 def _references(
@@ -264,21 +273,6 @@ def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
     except RemoteError as error:
         return guards.check_identity(error.sentence, organization="")
     return guards.check_identity(None, organization=config.tenant.organization_id)
-
-
-def _permissions(rtype: ResourceType, platform: Platform) -> list[guards.Check]:
-    both = (rtype.read_permissions, rtype.write_permissions)
-    needed = [str(permissions) for permissions in both if permissions.names]
-    try:
-        granted = platform.client_permissions()
-    except RemoteError as error:
-        return [guards.check_permissions(needed=needed, missing=(), problem=error.sentence)]
-    missing = dict.fromkeys(lack for permissions in both for lack in permissions.missing(partial(holds, granted)))
-    checks = [guards.check_permissions(needed=needed, missing=missing, problem=None)]
-    if rtype.active_version_query is not None:
-        unseen = rtype.active_version_permissions.missing(partial(holds, granted))
-        checks.append(guards.note_routing(missing=unseen, minutes=settings.CONSOLE_PROPAGATION_MINUTES))
-    return checks
 
 
 def _live_unchanged(planned: Rollback | None, live: Live | None, problem: str) -> guards.Check:

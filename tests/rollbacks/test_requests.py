@@ -75,7 +75,7 @@ def test_a_missing_permission_refuses_by_its_name(desk: Desk, refuses: Refuses) 
     desk.take_away("agentassist:config:write")
     assert refuses() == {
         "permissions": "The OAuth client lacks agentassist:config:write. Nothing was sent. "
-        "Add the permission to a role of the client on the platform, then plan again."
+        "Add agentassist:config:write to its role “Config Vault”. Then plan again."
     }
 
 
@@ -182,10 +182,12 @@ def test_a_plan_shows_every_guard_and_writes_nothing_anywhere(desk: Desk) -> Non
     target = version(desk.world.config, desk.good_version)
     survey = actions.plan_rollback(desk.world.config, target, acting_user=desk.world.carol)
     assert [(check.guard, check.standing) for check in survey.checks] == [
-        *((guard, "holds") for guard in ("type", "tenant", "identity", "permissions", "live_unchanged")),
+        *((guard, "holds") for guard in ("type", "tenant", "identity", "permissions", "routing", "live_unchanged")),
         *(
             (guard, "holds")
-            for guard in ("target_readable", "target_digest", "restorable", "schema", "version", "no_op")
+            for guard in (
+                *("target_readable", "target_digest", "restorable", "references", "schema", "version", "no_op"),
+            )
         ),
         ("in_flight", "holds"),
         ("approvals", "pending"),
