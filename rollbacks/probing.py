@@ -41,6 +41,10 @@ class NotProbed(Exception):
         super().__init__(" ".join(check.message for check in self.checks))
 
 
+class _TakenOver(Exception):
+    """The worker was paused past its lease, and the sweep has ended the probe; nothing more is sent."""
+
+
 def standing_checks(config: TrackedConfig) -> list[guards.Check]:
     """Check what the database alone knows: the type, the freeze, and whether the object is busy."""
     rtype = catalogue.get(config.resource_type)
@@ -134,6 +138,9 @@ class _Prober:
             before = _state(live)
             try:
                 request = self._announce(part, live)
+            except _TakenOver:
+                self.probe.refresh_from_db()
+                return self.probe
             except (NotProbed, InvalidDocument) as error:
                 found.append((part, _not_sent(str(error))))
                 break
@@ -155,7 +162,10 @@ class _Prober:
         return driving.horizon_of(self.rtype, self.pace)
 
     def _announce(self, part: Part, live: surveys.Live) -> Stale:
-        """Make durable that these bytes may leave now; raises NotProbed while the tenant is frozen."""
+        """Make durable that these bytes may leave now.
+
+        Raises NotProbed while the tenant is frozen, and _TakenOver when the sweep has ended the probe meanwhile.
+        """
         older = self.config.snapshots.filter(etag__isnull=False).exclude(etag=live.base.etag).first()
         request = probes.stale_request(
             self.rtype,
@@ -177,7 +187,9 @@ class _Prober:
                 "begun_at": audit.timestamp(timezone.now()),
             }
             self.probe.requests = [*self.probe.requests, said]
-            self.probe.save(update_fields=["requests"])
+            ours = GuardProbe.objects.filter(pk=self.probe.pk, ended_at__isnull=True, driver=self.probe.driver)
+            if ours.update(requests=self.probe.requests, driven_until=timezone.now() + _LEASE) == 0:
+                raise _TakenOver
             audit.append(
                 "probe.intent",
                 tenant=self.probe.tenant,

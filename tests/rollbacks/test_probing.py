@@ -204,6 +204,28 @@ def test_a_dead_worker_s_probe_is_taken_over_and_a_living_one_s_is_not(desk: Des
     assert (ended.result, ended.explanation.startswith("Nothing was sent.")) == ("unclear", True)
 
 
+def test_a_worker_that_wakes_after_the_sweep_has_ended_its_probe_sends_nothing_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_live = surveys.read_live
+    began: list[bool] = []
+
+    def paused(*given: object, **more: object) -> object:
+        live = read_live(*given, **more)  # type: ignore[arg-type]
+        if GuardProbe.objects.filter(ended_at__isnull=True).exists() and not began:
+            began.append(True)
+            GuardProbe.objects.update(driven_until=timezone.now())
+            probing.recover(pace=replace(QUICK, horizon=0.0))
+        return live
+
+    monkeypatch.setattr(surveys, "read_live", paused)
+    found = probe(desk)
+
+    assert (found.result, len(found.requests)) == ("unclear", 1)
+    assert [request["method"] for request in desk.world.practice.requests()].count("PUT") == 1
+    assert len(entries(desk, "probe.outcome")) == 1
+
+
 def test_a_frozen_tenant_a_busy_object_and_a_missing_role_are_refused_before_anything_is_sent(desk: Desk) -> None:
     with pytest.raises(PermissionDenied):
         actions.probe_guard(desk.world.config, acting_user=desk.world.carol)
