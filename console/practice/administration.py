@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from console.practice.answers import Refusal
 from console.practice.declared import DIRECTORY, ELSEWHERE, Declared, declare
@@ -246,6 +246,42 @@ RecordingPolicies = declare(
     required="name",
     stamps="createdDate modifiedDate",
 )
+
+
+def _named(family: str, label: str, service: str, path: str, permission: str, **more: Any) -> type[Declared]:
+    """Return a family that others refer to and that is only read here."""
+    return declare(family, label, service, path, f"{permission} /", update="", **{"writable": "name", **more})
+
+
+Credentials = _named(
+    "credential",
+    "Credential",
+    "Integrations",
+    "/api/v2/integrations/credentials",
+    "integrations:credential:view integrations:integration:view",
+    writable="name type",
+)
+Workbins = _named(
+    "workbin",
+    "Workbin",
+    "TaskManagement",
+    "/api/v2/taskmanagement/workbins",
+    "workitems:workbin:view workitems:worktype:view",
+    writable="name division",
+    listed=False,
+)
+WorkitemSchemas = _named(
+    "workitemschema",
+    "DataSchema",
+    "TaskManagement",
+    "/api/v2/taskmanagement/workitems/schemas",
+    "workitems:workitemSchema:view workitems:worktype:view",
+    stamps="version",
+    paging="unpaged",
+)
+Skills = _named("skill", "RoutingSkill", "ContactCenter", "/api/v2/routing/skills", "")
+Languages = _named("language", "Language", "ContactCenter", "/api/v2/routing/languages", "")
+Teams = _named("team", "Team", "Teams", "/api/v2/teams", "", writable="name division", paging="cursor")
 ADMINISTRATION: tuple[type[Declared], ...] = (
     OrganizationMe,
     Roles,
@@ -258,4 +294,10 @@ ADMINISTRATION: tuple[type[Declared], ...] = (
     EvaluationForms,
     RecordingPolicies,
     Worktypes,
+    Credentials,
+    Workbins,
+    WorkitemSchemas,
+    Skills,
+    Languages,
+    Teams,
 )

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from console.practice.call_flows import Scripts
+from console.practice.dialing import ResponseSets
 from console.practice.estates import Estate
 from console.practice.published import (
     CallableTimeSets,
@@ -25,6 +27,9 @@ from console.practice.resource import Resource
 from console.practice.state import Person, Revision, StoredObject, timestamp
 from console.practice.telling import known_id, moment
 from console.practice.web import Deployments, Drafts, WebConfigurations
+
+MACHINES = "Answering machines and persons"  # a call analysis response set
+OUTBOUND_SCRIPT = "Outbound call"
 
 
 class Furnisher:
@@ -118,6 +123,17 @@ class Furnisher:
             first = {"division": where, "contactMethod": "Phone"}
             rds = {"dncSourceType": "rds", "size": 40 * len(name)}
             yield self.made(DncLists, name, first, {"contactMethod": "Any"}, fixed=rds, by=1)
+        responses = {
+            "callable.machine": {"name": "machine", "reactionType": "hangup"},
+            "callable.person": {"name": "person", "reactionType": "transfer"},
+        }
+        odd = {"responses": {**responses, "callable.person": {"name": "person", "reactionType": "hangup"}}}
+        yield self.made(ResponseSets, MACHINES, {"responses": responses, "beepDetectionEnabled": True}, odd)
+        page = known_id(self._slug, "page", "start")
+        pages = [{"id": page, "name": "Start", "rootContainer": {"type": "verticalStack"}}]
+        script = {"division": self.home, "pages": pages, "startPageId": page, "startPageName": "Start"}
+        stamps = {"versionId": known_id(self._slug, "script version"), "createdDate": "2026-02-11T10:20:00.000Z"}
+        yield self.made(Scripts, OUTBOUND_SCRIPT, script, fixed=stamps)
         for name, start, stop in estate.callable_times:
             days = [{"startTime": start, "stopTime": stop, "day": day} for day in range(1, 6)]
             times = {"callableTimes": [{"timeSlots": days[:4], "timeZoneId": estate.zone}]}

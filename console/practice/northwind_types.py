@@ -53,6 +53,7 @@ class TypesFurnisher(Furnisher):
         yield from self._guides()
         yield from self._organization()
         yield from self._access()
+        yield from self._named()
         yield from self._watching()
         yield from self._work()
         yield from self._scim()
@@ -114,10 +115,6 @@ class TypesFurnisher(Furnisher):
             asset = {"id": "en-gb", "language": "en-gb", "ttsString": text, "uploadStatus": "created", "selfUri": path}
             words = ({"division": self.home, "description": f"“{text}”"}, {"description": "Placeholder"})
             yield self.made(arc.Prompts, name, *words, fixed={"resources": [asset]})
-        pages = [{"id": _id("page", "start"), "name": "Start", "rootContainer": {"type": "verticalStack"}}]
-        script = {"division": self.home, "pages": pages, "startPageId": _id("page", "start"), "startPageName": "Start"}
-        stamps = {"versionId": _id("script version", "7"), "createdDate": "2026-02-11T10:20:00.000Z"}
-        yield self.made(arc.Scripts, "Outbound call", script, fixed=stamps)
 
     def _rules(self) -> Iterator[StoredObject]:
         def schema(*intents: str) -> dict[str, Any]:
@@ -210,13 +207,6 @@ class TypesFurnisher(Furnisher):
             "actions": [{"type": "Action", "actionTypeName": "DO_NOT_DIAL"}],
         }
         yield self.made(out.RuleSets, "Before a call", {"contactList": contacts, "rules": [hang_up]}, {"rules": []})
-        responses = {
-            "callable.machine": {"name": "machine", "reactionType": "hangup"},
-            "callable.person": {"name": "person", "reactionType": "transfer"},
-        }
-        odd = {"responses": {**responses, "callable.person": {"name": "person", "reactionType": "hangup"}}}
-        name = "Answering machines and persons"
-        yield self.made(out.ResponseSets, name, {"responses": responses, "beepDetectionEnabled": True}, odd)
         limits = {"maxAttemptsPerContact": 4, "maxAttemptsPerNumber": 2, "timeZoneId": self._estate.zone}
         limits |= {"recallEntries": {"busy": {"nbrAttempts": 2, "minutesBetweenAttempts": 15}}, "resetPeriod": "TODAY"}
         yield self.made(out.AttemptLimits, "Four in all, two a day", limits, {"maxAttemptsPerContact": 40})
@@ -248,6 +238,9 @@ class TypesFurnisher(Furnisher):
             "properties": {"trunk_transport_serverProxyList": {"type": "array", "value": {"instance": ["192.0.2.99"]}}}
         }
         yield self.made(tel.TrunkBases, kind, trunk, moved)
+        webrtc = {"division": self.home, "trunkType": "PHONE"}
+        webrtc |= {"trunkMetabase": {"id": "phone_connections_webrtc.json"}}
+        yield self.made(tel.TrunkBases, "Phones", webrtc, {"description": "WebRTC only"})
         phones: dict[str, Any] = {"id": _id("trunkbase", "Phones"), "name": "Phones", "trunkType": "PHONE"}
         phones["trunkMetabase"] = {"id": "phone_connections_webrtc.json"}
         group = {
@@ -396,6 +389,15 @@ class TypesFurnisher(Furnisher):
         }
         yield self.made(adm.IntegrationConfigs, name, config, {"properties": {"timeout": 1}}, object_id=at)
 
+    def _named(self) -> Iterator[StoredObject]:
+        """Give what others refer to, and nothing else is known of."""
+        yield self.made(adm.Credentials, "Payments core – REST", {"type": {"name": "basicAuth"}})
+        yield self.made(adm.Workbins, "Disputes", {"division": self.home})
+        yield self.made(adm.WorkitemSchemas, "Dispute", {}, fixed={"version": 3})
+        yield self.made(adm.Skills, "Fraud", {})
+        yield self.made(adm.Languages, "English - Spoken", {})
+        yield self.made(adm.Teams, "Night shift", {"division": self.home})
+
     def _watching(self) -> Iterator[StoredObject]:
         watch = {
             "type": "And",
@@ -453,7 +455,7 @@ class TypesFurnisher(Furnisher):
             "defaultDueDurationSeconds": 864000,
             "defaultTtlSeconds": 31536000,
             "assignmentEnabled": True,
-            "schemaId": _id("workitem schema", "Dispute"),
+            "schemaId": _id("workitemschema", "Dispute"),
             "schemaVersion": 3,
             "defaultQueueId": known_id("queue", "Billing – EMEA"),
         }

@@ -8,7 +8,7 @@ from typing import Any
 from console.practice import lamna, northwind, tailspin
 from console.practice.estates import ESTATES
 from console.practice.founding import Founder
-from console.practice.furnishing import Furnisher, apart_of, home_of
+from console.practice.furnishing import MACHINES, OUTBOUND_SCRIPT, Furnisher, apart_of, home_of
 from console.practice.history import KeptHistory
 from console.practice.northwind_types import TypesFurnisher
 from console.practice.outbound import Campaigns
@@ -92,7 +92,7 @@ def _found(now: datetime, slug: str, name: str, told: ModuleType, switches: Swit
         keep(StoredObject("assist", object_id, revisions))
     keep(_session(now, slug, told.SESSION, next(iter(people.values()))))
     for number, (title, status, mode, author) in enumerate(told.CAMPAIGNS):
-        keep(_campaign(now, slug, title, status, mode, people[author], number))
+        keep(_campaign(now, slug, title, status, mode, people[author], number, told.QUEUES[number][0]))
     for number, (title, members) in enumerate(told.QUEUES):
         last = number and number == len(told.QUEUES) - 1
         where = apart_of(slug, ESTATES[slug]) if last else {"id": known_id(slug, "division"), "name": "Home"}
@@ -137,14 +137,18 @@ def _session(now: datetime, slug: str, data: dict[str, Any], by: Person) -> Stor
     return StoredObject("session", known_id(slug, "session"), revisions, fixed)
 
 
-def _campaign(now: datetime, slug: str, title: str, status: str, mode: str, by: Person, number: int) -> StoredObject:
+def _campaign(
+    now: datetime, slug: str, title: str, status: str, mode: str, by: Person, number: int, queue: str
+) -> StoredObject:
     def reference(kind: str, label: str) -> bytes:
         return dump({"id": known_id(slug, kind, label), "name": label})
 
+    estate = ESTATES[slug]
+    contacts = estate.contact_lists[number % len(estate.contact_lists)][0]
     made = moment(now, 120 + 17 * number, "10:15", title)
     members = dict(Campaigns.writable) | {
         "name": dump(title),
-        "contactList": reference("contacts", f"{title} – contacts"),
+        "contactList": reference("contactlist", contacts),
         "dialingMode": dump(mode),
         "campaignStatus": dump(status),
         "phoneColumns": dump([{"columnName": "phone", "type": "Cell"}, {"columnName": "phone2", "type": "Home"}]),
@@ -152,15 +156,18 @@ def _campaign(now: datetime, slug: str, title: str, status: str, mode: str, by: 
         "callerName": dump(title.split(" – ", maxsplit=1)[0][:30]),
         "callerAddress": dump(f"+4420794601{10 + number}"),
         "outboundLineCount": b"12",
-        "callAnalysisResponseSet": reference("analysis", "Answering machines and persons"),
-        "callableTimeSet": reference("times", "Weekdays 9 to 18"),
-        "dncLists": b"[" + reference("dnc", "Do not call") + b"]",
+        "callAnalysisResponseSet": reference("responseset", MACHINES),
+        "callableTimeSet": reference("callabletimeset", estate.callable_times[0][0]),
+        "dncLists": b"[" + reference("dnclist", estate.dnc_lists[0]) + b"]",
         "noAnswerTimeout": b"30",
         "callAnalysisLanguage": dump("en-gb"),
         "priority": b"5",
     }
     if mode != "agentless":
-        members |= {"queue": reference("queue", "Outbound"), "script": reference("script", "Outbound call")}
+        members |= {
+            "queue": dump({"id": known_id("queue", queue), "name": queue}),
+            "script": reference("script", OUTBOUND_SCRIPT),
+        }
     changes: list[tuple[int, dict[str, bytes]]] = [
         (120 + 17 * number, {"campaignStatus": b'"off"', "outboundLineCount": b"8"}),
         (90 + number, {"campaignStatus": b'"off"'}),
