@@ -42,6 +42,7 @@ class Worktypes(Versioned):
     update = "PATCH"
     listed = False
     numbers_versions = True
+    people_by_reference = True
     mounts = (Mount("/api/v2/taskmanagement/worktypes", "workitems:worktype:view", "workitems:worktype:edit"),)
     required = ("name",)
     stamps = ("division", "dateCreated", "dateModified", "statuses", "modifiedBy")
@@ -184,6 +185,7 @@ OAuthClients = declare(
     },
     required="name authorizedGrantType",
     stamps="dateCreated dateModified createdBy modifiedBy",
+    people_by_reference=True,
     paging="unpaged",
 )
 RoutingSettings = declare(
@@ -207,6 +209,7 @@ SkillGroups = declare(
     writable="name division description skillConditions",
     required="name skillConditions",
     stamps="memberCount dateCreated dateModified status",
+    not_listed=frozenset({"skillConditions", "status"}),
     update="PATCH",
     paging="cursor",
 )

@@ -143,7 +143,7 @@ def page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], dict[st
 
 
 def cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
-    """Return the items behind the cursor `after`, and the members that stand beside `entities`: uris and a total."""
+    """Return the items behind the cursor `after`, and the uris that stand beside `entities`."""
     size = _positive(request.query, "pageSize", 300, most=300)
     after = request.query.get("after", "")
     start = 0
@@ -162,7 +162,7 @@ def cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], 
         cursor = {"after": f"c{position}"} if position else {}
         return f"{request.path}?{urlencode({**rest, **cursor, 'pageSize': size})}"
 
-    members: dict[str, Any] = {"selfUri": uri(start), "total": len(items)}
+    members: dict[str, Any] = {"selfUri": uri(start)}
     if start + size < len(items):
         members["nextUri"] = uri(start + size)
     if start:
@@ -170,9 +170,15 @@ def cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], 
     return items[start : start + size], members
 
 
-def cursor_listing(request: Request, shown: Sequence[Mapping[str, bytes]]) -> Answer:
+def counted_cursor_page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return what `cursor_page` does, and the total, which few services tell."""
+    chosen, members = cursor_page(request, items)
+    return chosen, {**members, "total": len(items)}
+
+
+def cursor_listing(request: Request, shown: Sequence[Mapping[str, bytes]], *, counted: bool = False) -> Answer:
     """Return a page behind a cursor whose entities are given as members of JSON bytes."""
-    chosen, members = cursor_page(request, shown)
+    chosen, members = (counted_cursor_page if counted else cursor_page)(request, shown)
     entities = b"[" + b",".join(join_members(one) for one in chosen) + b"]"
     return Answer(
         HTTPStatus.OK, join_members({"entities": entities, **{key: dump(one) for key, one in members.items()}})

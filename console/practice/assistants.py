@@ -33,14 +33,14 @@ class _GuideVersions(Declared):
         """Return the version with its guide; both are named in the path and have no id of their own."""
         parent = stored.fixed["parent"]
         return {
+            **super().served(stored, revision, path),
             "guide": dump({"id": parent, "selfUri": f"/api/v2/guides/{parent}"}),
             "version": dump(stored.fixed["number"]),
-            **super().served(stored, revision, path),
         }
 
 
 def _assistant(family: str, label: str, path: str, entity: str, **more: Any) -> type[Declared]:
-    told = {"stamps": _STAMPS, **more}
+    told = {"stamps": _STAMPS, "people_by_reference": True, **more}
     return declare(
         family, label, "Assistants", f"{_PATH}{path}", f"assistants:{entity}:view / assistants:{entity}:edit", **told
     )
@@ -77,7 +77,7 @@ Variations = _assistant(
     "copilot",
     writable="name googleDialogflowConfig transcriptionConfig knowledgeSuggestionConfig copilot",
     required="name transcriptionConfig copilot",
-    stamps=f"{_STAMPS} state",
+    stamps=f"{_STAMPS} state variationParent",
     paging="unpaged",
     parent_family="assistant",
     base=_Variations,
@@ -89,7 +89,7 @@ AssistantQueues = _assistant(
     "queue",
     writable="mediaTypes",
     required="id mediaTypes",
-    stamps="dateCreated dateModified",
+    stamps="dateCreated dateModified assistant",
     paging="cursor",
     parent_family="assistant",
     base=_AssistantQueues,
@@ -131,7 +131,7 @@ GuideVersions = declare(
     "/api/v2/guides/{parent}/versions",
     "aiStudio:guideVersion:view / aiStudio:guideVersion:edit",
     writable="instruction variables resources knowledgeSettings",
-    stamps="state dateCreated dateModified",
+    stamps="guide version state dateCreated dateModified",
     update="PATCH",
     parent_family="guide",
     ids_by_parent=True,

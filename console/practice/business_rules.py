@@ -130,7 +130,7 @@ class DecisionTables(Declared):
 
     def _reason(self, request: Request) -> str | None:
         """Return the note of a rollback, which may go without a body."""
-        members = self.body_of(request) if request.body.strip() else {}
+        members = self.body_of(request, optional=True)
         for key in members:
             if key != "rollbackReason":
                 raise Refusal(

@@ -50,6 +50,7 @@ class Declared(Resource):
 
     stamps: ClassVar[tuple[str, ...]] = ()
     shows_id: ClassVar[bool] = True
+    people_by_reference: ClassVar[bool] = False
     readable: ClassVar[tuple[str, ...]] = ()  # hidden members that an answer shows
     mismatch: ClassVar[Mismatch | None] = None  # None: no version, the last write wins
 
@@ -79,7 +80,7 @@ class Declared(Resource):
             "modifiedByApp": revision.app,
         }
         moving |= {"modifiedDate": moving["dateModified"], "dateLastModified": moving["dateModified"]}
-        if isinstance(stored.fixed.get("createdBy"), dict):  # a service that names people by references
+        if self.people_by_reference:
             moving["modifiedBy"] = {"id": revision.by.id, "selfUri": f"/api/v2/users/{revision.by.id}"}
         if self.mismatch is None and "version" in self.stamps:
             moving["version"] = revision.version

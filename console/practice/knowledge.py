@@ -191,7 +191,7 @@ class KnowledgeDocuments(Resource):
 
     def _publish(self, request: Request, organization: Organization, stored: StoredObject) -> Answer:
         """Make the next version, from the draft or from the version that the body names."""
-        members = self.body_of(request) if request.body.strip() else {}
+        members = self.body_of(request, optional=True)
         known = {"id", "datePublished", "document", "restoreFromVersionId", "versionNumber", "dateExpires", "selfUri"}
         for key in members.keys() - known:
             raise Refusal(

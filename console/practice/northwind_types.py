@@ -3,6 +3,7 @@
 The last state of many is a change that somebody would want to take back.
 """
 
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -306,7 +307,10 @@ class TypesFurnisher(Furnisher):
             "settingType": "Basic",
         }
         live = {"interactionType": "Live"}
-        yield self.made(ast.SummarySettings, "After a call", summary, {"maskPII": {"all": False}}, fixed=live)
+        # The vendor's SDK asks for a random kind of id (RFC 9562 version 4) here.
+        at = str(uuid.UUID(_id("summarysetting", "After a call"), version=4))
+        loose = {"maskPII": {"all": False}}
+        yield self.made(ast.SummarySettings, "After a call", summary, loose, fixed=live, object_id=at)
 
     def _guides(self) -> Iterator[StoredObject]:
         name = "Replace a card"
@@ -463,7 +467,7 @@ class TypesFurnisher(Furnisher):
         fixed = {"division": self.home, "statuses": statuses}
         yield self.made(adm.Worktypes, "Disputed payment", first, *changes, fixed=fixed)
         unit = _id("businessunit", "Contact centre UK")
-        yield self.made(wfm.BusinessUnits, "Contact centre UK", {"division": self.home}, object_id=unit)
+        yield self.made(wfm.BusinessUnits, "Contact centre UK", {"division": {"id": self.home["id"]}}, object_id=unit)
         goal = _id("goal", "80 in 20")
 
         def paths(*queues: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from console.practice.answers import Answer, Refusal, Request, cursor_page, not_found, page
+from console.practice.answers import Answer, Refusal, Request, counted_cursor_page, cursor_page, not_found, page
 from console.practice.permitting import division_of, require, require_in_division, sees
 from console.practice.raw_json import MalformedJson, dump, join_members, load, split_members
 from console.practice.state import Organization, Person, Revision, StoredObject, timestamp
@@ -23,7 +23,8 @@ _Page = tuple[Sequence[Any], dict[str, Any]]
 _PAGES: dict[str, Callable[[Request, Sequence[Any]], _Page]] = {
     "numbered": page,
     "cursor": cursor_page,
-    "unpaged": lambda request, items: (items, {"selfUri": request.path}),
+    "counted cursor": counted_cursor_page,
+    "unpaged": lambda _, items: (items, {}),
 }
 _ETAG = re.compile(r'(W/)?"[^"]*"')
 
@@ -73,7 +74,7 @@ class Resource:
     verbatim: ClassVar[frozenset[str]] = frozenset()  # members kept with the white space around them
     history: ClassVar[bool] = False
     update: ClassVar[str] = "PUT"  # or PATCH, which leaves alone what it does not name, or nothing
-    paging: ClassVar[str] = "numbered"  # or cursor, or unpaged
+    paging: ClassVar[str] = "numbered"  # one of `_PAGES`
     listed_by: ClassVar[str | None] = None  # a query parameter that a list cannot do without
 
     def __init__(self, store: Store) -> None:
@@ -280,8 +281,10 @@ class Resource:
         self.accept(request, organization, stored, revision)
         return self.get_live(request, organization, stored)
 
-    def body_of(self, request: Request) -> dict[str, bytes]:
-        """Return the root members of a request's body. Raises `Refusal`."""
+    def body_of(self, request: Request, *, optional: bool = False) -> dict[str, bytes]:
+        """Return the root members of a request's body, which may be missing if `optional`. Raises `Refusal`."""
+        if optional and request.body.strip() in (b"", b"null"):
+            return {}
         try:
             return split_members(request.body)
         except MalformedJson as error:

@@ -63,7 +63,7 @@ class WebConfigurations(Declared):
             allow(request, "GET")
             require(request, organization, mount.read)
             shown = [self._of(organization, one) for one in organization.of_family(self.family)]
-            return cursor_listing(request, shown)
+            return cursor_listing(request, shown, counted=True)
         stored = self.find(request, organization, rest[0], mount)
         draft = organization.objects[Drafts.family, stored.id]
         match rest[1:]:
@@ -160,7 +160,7 @@ class Deployments(Declared):
     mounts = (
         Mount("/api/v2/webdeployments/deployments", "webDeployments:deployment:view", "webDeployments:deployment:edit"),
     )
-    paging = "cursor"
+    paging = "counted cursor"
     required = ("name", "configuration")
     stamps = ("dateCreated", "dateModified", "lastModifiedUser", "snippet")
     writable: ClassVar[Mapping[str, bytes]] = {

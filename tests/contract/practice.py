@@ -47,10 +47,11 @@ class Practice:
         self.tell("faults", kind=kind, **told)
 
     def calm(self) -> None:
-        """Take back every fault, permission and switch that a test may have changed."""
+        """Take back every fault, permission, division and switch that a test may have changed."""
         self.tell("faults/clear")
         for slug in self.credentials:
             self.tell("permissions", organization=slug, reset=True)
+            self.tell("divisions", organization=slug, reset=True)
             self.tell("switches", organization=slug, propagation_seconds=0.0)
 
 
