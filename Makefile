@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test setup lint format bench real contract docs pictures lock clean help
+.PHONY: demo test setup lint format bench torture real contract docs pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
@@ -35,6 +35,9 @@ format: setup ## Bring the code into shape
 
 bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for steadier figures)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
+
+torture: setup ## Tamper with trails as an owner of the database could (ROUNDS=10000 seeds, ARGS="--seed 77")
+	@$(BIN)/python -m tests.torture $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ARGS)
 
 real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)
 	@$(BIN)/python -m tests.real $(REAL) $(ARGS)

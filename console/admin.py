@@ -1,16 +1,18 @@
 """The pages of people: who may log in. What they may see is decided by memberships."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
-from tenants import access
+from tenants import access, sign_ins
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     _Base = UserAdmin[User]
 else:
@@ -44,11 +46,29 @@ class PeopleAdmin(_Base):
         ),
     )
     readonly_fields = ("last_login",)
+    _ACCESS: ClassVar = frozenset({"username", "is_active", "is_staff", "is_superuser"})
 
     @property
     def media(self) -> forms.Media:
         """Load no script: the pages are links and forms."""
         return forms.Media()
+
+    def save_model(self, request: "HttpRequest", obj: User, form: Any, change: Any) -> None:
+        """Save the person; what was changed about their access is in the trails of the tenants that they see."""
+        told = {name: form.cleaned_data[name] for name in form.changed_data if name in self._ACCESS}
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if told:
+                sign_ins.record_change(obj, detail=told, acting_user=request.user)
+
+    def user_change_password(self, request: "HttpRequest", id: str, form_url: str = "") -> "HttpResponse":  # noqa: A002 - Django's name
+        """Set another password; that it was set, and by whom, is in the same trails."""
+        with transaction.atomic():
+            answer = super().user_change_password(request, id, form_url)
+            if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:
+                person = User.objects.get(pk=id)
+                sign_ins.record_change(person, detail={"password": "set"}, acting_user=request.user)
+        return answer
 
     def has_module_permission(self, request: "HttpRequest") -> bool:
         """Let platform owners in."""

@@ -13,6 +13,7 @@ from celery import Celery
 from celery.signals import worker_init
 
 from console import broker, embedded
+from tenants import trail
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -24,5 +25,6 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 def have_the_database_running(**_: Any) -> None:
-    """Start the embedded PostgreSQL with the worker."""
+    """Start the embedded PostgreSQL with the worker, and say in the trail that a worker acts."""
+    trail.this_process_is("worker")
     embedded.ensure_running()

@@ -10,6 +10,8 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
+from tenants import trail
+
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -59,3 +61,22 @@ class SecurityHeaders:
             # Tenants' data: neither a proxy nor the browser's disk is a place for it.
             patch_cache_control(response, no_store=True, private=True)
         return response
+
+
+class ActingFromBrowser:
+    """Let what a request records say that a browser asked, and from which address.
+
+    What a proxy claims of the address is recorded as its claim; only the peer's own is certain.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        told = {"address": request.META.get("REMOTE_ADDR", "")}
+        claimed = request.headers.get("X-Forwarded-For", "")
+        if claimed:
+            told["forwarded_for"] = claimed[:200]
+        with trail.acting_from("web", **told):
+            return self.get_response(request)

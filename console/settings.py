@@ -93,6 +93,7 @@ MIDDLEWARE = [
     # In front of the headers, which keep tenants' data out of caches: static files belong there.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.middleware.SecurityHeaders",
+    "console.middleware.ActingFromBrowser",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -4,15 +4,18 @@ A page is named in the navigation once somebody has registered it, and only to a
 """
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
 from console.overview import overview
 from rollbacks.waiting import waiting_for
+from tenants import sign_ins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,29 @@ class ConsoleAdminSite(admin.AdminSite):
         }
         request.current_app = self.name
         return TemplateResponse(request, "admin/index.html", context)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer with the form, or sign in or refuse; each of the last two is in the trails of the person's tenants.
+
+        A sign-in that cannot be recorded does not happen.
+        """
+        with transaction.atomic():
+            answer = super().login(request, extra_context)
+            if request.method == "POST":
+                if answer.status_code == HTTPStatus.FOUND:
+                    sign_ins.record_sign_in(request.user)
+                else:
+                    sign_ins.record_refused_sign_in(request.POST.get("username", ""))
+        return answer
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Sign out, and let the trails of the person's tenants say so."""
+        user = request.user
+        with transaction.atomic():
+            answer = super().logout(request, extra_context)
+            if user.is_authenticated:
+                sign_ins.record_sign_out(user)
+        return answer
 
     def _item(self, entrance: Entrance, request: HttpRequest) -> Item | None:
         if entrance.model and not self._may_open(entrance.model, request):

@@ -74,6 +74,7 @@ ACTION_WORDS: Final = {
     "config.returned": "Object is back",
     "audit.exported": "Trail exported",
     "evidence.taken": "Evidence pack taken",
+    "person.changed": "Access of a person changed",
     "login.succeeded": "Signed in",
     "login.failed": "Sign-in refused",
     "login.ended": "Signed out",

@@ -92,6 +92,7 @@ def add_tenant(
                 "api": tenant.api_base,
                 "login": tenant.login_base,
                 "client_id": client_id,
+                "client_secret": "set",
                 "organization_id": organization_id,
                 "approvals_needed": approvals_needed,
                 "requests_a_minute": requests_a_minute,

@@ -15,6 +15,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, Validat
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
+from tenants import trail
 from tenants.actions import NotPossible
 from tenants.addresses import NotFound
 from tenants.archive import UnusableContent
@@ -174,7 +175,8 @@ class TerminalCommand(BaseCommand, ABC):
         self.as_json = bool(options.pop("as_json", False))
         self.no_colour = bool(options.get("no_color"))
         try:
-            code = self.run(**options)
+            with trail.acting_from("terminal"):
+                code = self.run(**options)
         except BrokenPipeError:
             # Whoever read our output has seen enough (`show … | head`); the rest must not be written at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -85,6 +85,7 @@ def actor_name(user: "AbstractBaseUser | AnonymousUser | None") -> str:
 
 
 _HOST: Final = socket.gethostname()
+_PART: Final = ["process"]
 _SOURCE: "Final[contextvars.ContextVar[Mapping[str, str] | None]]" = contextvars.ContextVar("source", default=None)
 
 
@@ -92,9 +93,14 @@ def source() -> "Mapping[str, str]":
     """Say from where the console acts now (OWASP ASVS 16.2.1, "where"): the machine, the part, and who asked it.
 
     `part` is web, worker or terminal, and `process` where none of them has said so. A request of a browser adds its
-    `address`, and the `request` id that the log bears too.
+    `address`, and what a proxy claims in `forwarded_for`.
     """
-    return _SOURCE.get() or {"host": _HOST, "part": "process"}
+    return _SOURCE.get() or {"host": _HOST, "part": _PART[0]}
+
+
+def this_process_is(part: str) -> None:
+    """Let everything that this process records bear this part, in all its threads, unless `acting_from` says more."""
+    _PART[0] = part
 
 
 @contextlib.contextmanager

@@ -1,0 +1,84 @@
+"""Who signed in, who was refused, who left, and what was changed about people: in the trails of their tenants.
+
+A person belongs to tenants by memberships, so each of these tenants' auditors finds it in their own trail; a platform
+owner sees all tenants, and is in all of their trails. Nobody's password is in any of them, not even a wrong one.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import transaction
+
+from tenants import trail
+from tenants.models import Membership, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+    from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
+
+REFUSALS_A_MINUTE = 20
+"""So many refused sign-ins of one person get an entry, until a minute was quiet, so that nobody floods a trail from
+outside; each process counts for itself, and the log has all of them."""
+
+
+def record_sign_in(user: "AbstractBaseUser | AnonymousUser") -> None:
+    """Append that the user has signed in, with a password."""
+    _report("login.succeeded", user, outcome="ok", detail={"factors": ["password"]})
+
+
+def record_sign_out(user: "AbstractBaseUser | AnonymousUser") -> None:
+    """Append that the user has signed out."""
+    _report("login.ended", user, outcome="ok", detail={})
+
+
+def record_refused_sign_in(name: str) -> None:
+    """Append that somebody tried to sign in under this name and was refused; a name that nobody bears is in the log."""
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        # What was typed is not written down: it may be a password in the wrong field.
+        logger.warning("Somebody tried to sign in from %s under a name that nobody bears.", _address())
+        return
+    logger.warning("A sign-in of %s from %s was refused.", user.get_username(), _address())
+    key = f"refused-sign-ins-{user.pk}"
+    before = cache.get_or_set(key, 0, timeout=60) or 0
+    cache.set(key, before + 1, timeout=60)
+    if before < REFUSALS_A_MINUTE:
+        _report("login.failed", user, outcome="refused", detail={"factors": ["password"], "active": user.is_active})
+
+
+def record_change(
+    user: User, *, detail: "Mapping[str, object]", acting_user: "AbstractBaseUser | AnonymousUser"
+) -> None:
+    """Append what was changed about a person; called with the change, in its transaction."""
+    _report("person.changed", user, outcome="ok", detail={"user": user.get_username(), **detail}, actor=acting_user)
+
+
+def _report(
+    action: str,
+    user: "AbstractBaseUser | AnonymousUser",
+    *,
+    outcome: str,
+    detail: "Mapping[str, object]",
+    actor: "AbstractBaseUser | AnonymousUser | None" = None,
+) -> None:
+    with transaction.atomic():
+        # In one order, so that two of these do not wait for each other's heads in a ring.
+        for tenant in _tenants_of(user).order_by("pk"):
+            trail.report(action, tenant=tenant, actor=trail.actor_name(actor or user), outcome=outcome, detail=detail)
+
+
+def _tenants_of(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[Tenant]":
+    """Give the tenants that the user would see if they were let in: an inactive one is refused there too."""
+    if getattr(user, "is_superuser", False):
+        return Tenant.objects.all()
+    return Tenant.objects.filter(pk__in=Membership.objects.filter(user__username=user.get_username()).values("tenant_id"))
+
+
+def _address() -> str:
+    return trail.source().get("address", "an unknown address")
