@@ -47,7 +47,9 @@ class Pace:
     rarest_look: float = 300.0
     """At an attempt that has been open for long."""
     longest_backoff: float = 8.0
-    """Between two sends to an object that is locked; each wait is drawn at random up to a doubling bound."""
+    """Between two sends; each wait is drawn at random up to a doubling bound."""
+    longest_wait_for_lock: float = 60.0
+    """The same while somebody holds the object locked."""
     horizon: float | None = None
     """Instead of the type's own visibility horizon."""
 
@@ -263,7 +265,8 @@ class _Driver:
         else:
             fields = self._fields_of_answer(answer)
         if fields["outcome"] in {SendOutcome.LOCKED, SendOutcome.NOT_SENT, SendOutcome.RATE_LIMITED}:
-            fields["retry_at"] = self._retry_at(send, asked_for=fields.pop("retry_after", None))
+            locked = fields["outcome"] is SendOutcome.LOCKED
+            fields["retry_at"] = self._retry_at(send, asked_for=fields.pop("retry_after", None), locked=locked)
         fields.pop("retry_after", None)
         transitions.end_send(send, horizon_seconds=horizon, **fields)
         if fields["outcome"] is SendOutcome.UNAUTHORIZED:
@@ -280,9 +283,13 @@ class _Driver:
         later = timezone.now() + self._until_next_look(0.0, timezone.now())
         leases.release_attempt(self.attempt, lease=self.lease, look_again_at=later)
 
-    def _retry_at(self, send: Send, *, asked_for: object) -> datetime:
-        """Back off exponentially with full jitter, and never less than the platform asked for."""
-        bound = min(self.pace.longest_backoff, self.pace.first_wait * 2**send.number)
+    def _retry_at(self, send: Send, *, asked_for: object, locked: bool) -> datetime:
+        """Back off exponentially with full jitter, and never less than the platform asked for.
+
+        Whoever holds an object locked has it open in an editor: that takes minutes, not seconds.
+        """
+        longest = self.pace.longest_wait_for_lock if locked else self.pace.longest_backoff
+        bound = min(longest, self.pace.first_wait * 2**send.number)
         pause = random.uniform(bound / 4, bound)  # noqa: S311 - spreads load, guards nothing
         if isinstance(asked_for, int | float):
             pause = max(pause, float(asked_for))

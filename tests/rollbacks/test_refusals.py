@@ -140,6 +140,30 @@ def test_a_lock_says_by_whom_and_for_how_long_the_console_waits(desk: Desk, clie
     assert "The object is locked by Ines Duarte." in page
 
 
+def test_while_a_lock_lasts_the_page_says_who_holds_it_and_how_long_the_console_waits(
+    desk: Desk, client: Client
+) -> None:
+    rollback = desk.approved()
+    desk.fault(
+        "refused",
+        times=None,
+        refusal={"status": 423, "code": "", "message": "It is locked by user [Ines Duarte]."},
+    )
+    rollback = desk.run(rollback, pace=replace(QUICK, patience=2.0, first_wait=30.0, longest_wait_for_lock=60.0))
+
+    attempt = rollback.attempts.get()
+    (send,) = attempt.sends.all()
+    assert (rollback.state, attempt.state, send.refusal_name) == ("applying", "open", "Ines Duarte")
+    assert send.retry_at is not None
+    assert send.ended_at is not None
+    wait = round((send.retry_at - send.ended_at).total_seconds())
+    client.force_login(desk.world.carol)
+    page = client.get(reverse("admin:rollbacks_rollback_change", args=(rollback.pk,))).content.decode()
+    assert "locked: Ines Duarte" in page
+    assert f"The same bytes are sent again in {wait} s if live has not moved, at most 19 more times." in page
+    assert desk.writes() == []
+
+
 def test_the_terminal_says_the_kind_beside_the_answer_and_in_json(desk: Desk) -> None:
     rollback = desk.approved()
     desk.fault("refused", refusal={"status": 403, "code": "missing.any.permissions", "message": "[a:b:c]"})
