@@ -11,11 +11,11 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from rollbacks import audit, driving, facts, guards, leases, surveys, transitions
+from rollbacks import audit, driving, facts, guards, leases, one_object, queueing, surveys, transitions
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import connections
-from tenants.remote import Platform, Purpose, RemoteError
+from tenants.remote import Platform, Purpose, RemoteError, RemoteUnknown
 from tenants.sealing import CannotUnseal
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,9 @@ def apply(
     if rollback.expires_at <= timezone.now():
         return _expire(rollback)
     actor = rollback.run_requester or audit.CONSOLE
+    turn = queueing.turn_sentence(rollback) if rollback.run_requested_at is not None else None
+    if turn is not None:
+        return transitions.refuse_run(rollback, [guards.wait_turn(turn)], actor=actor)
     try:
         platform = platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK)
         survey = surveys.take_survey(
@@ -54,6 +57,8 @@ def apply(
         )
     except (RemoteError, CannotUnseal) as error:
         check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, str(error))
+        if isinstance(error, RemoteUnknown):
+            check = guards.only_for_now(check)
         return transitions.refuse_run(rollback, [check], actor=actor)
     checks = [*survey.checks, _plan_still_holds(rollback, survey)]
     if any(check.refuses for check in checks):
@@ -64,7 +69,10 @@ def apply(
             rollback, lease=lease, horizon_seconds=driving.horizon_of(survey.rtype, pace), actor=actor
         )
     except transitions.RunRefused as refused:
-        return transitions.refuse_run(rollback, refused.checks, actor=actor)
+        # Where somebody else was quicker since the survey, the turn is theirs.
+        turn = one_object.open_attempt_sentence(rollback.config)
+        lost = [guards.wait_turn(turn) if turn and one.guard == "in_flight" else one for one in refused.checks]
+        return transitions.refuse_run(rollback, lost, actor=actor)
     except IllegalMove:
         # Somebody else has begun, cancelled or ended it; the row says what.
         return driving.load(rollback_id)
@@ -83,14 +91,22 @@ def _expire(rollback: Rollback) -> Rollback:
 
 
 def recover(
-    *, pace: driving.Pace = driving.PACE, sleep: driving.Sleep = time.sleep, everything: bool = False
+    *,
+    pace: driving.Pace = driving.PACE,
+    sleep: driving.Sleep = time.sleep,
+    everything: bool = False,
+    tenant_id: UUID | None = None,
 ) -> list[Attempt]:
     """Drive every open attempt that is due and that nobody drives; with `everything`, also those due later.
+
+    With `tenant_id` those of one tenant.
 
     Gives those that could be driven; one that could not is in the log, stays open and is tried again.
     """
     now = timezone.now()
     opened = Attempt.objects.filter(state=Attempt.State.OPEN).order_by("opened_at")
+    if tenant_id is not None:
+        opened = opened.filter(rollback__tenant_id=tenant_id)
     if not everything:
         opened = opened.filter(Q(look_again_at__isnull=True) | Q(look_again_at__lte=now))
     free = []

@@ -6,7 +6,7 @@ still has to do (an approval).
 
 import difflib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -28,6 +28,8 @@ class Check:
     title: str
     standing: Standing
     message: str
+    for_now: bool = False
+    """Whether it refuses only as things stand this minute, so that a run that is queued tries again by itself."""
 
     @property
     def refuses(self) -> bool:
@@ -335,6 +337,17 @@ def check_in_flight(other: str | None) -> Check:
     if other is not None:
         return _refuses("in_flight", f"{other} Nothing was sent. Wait for its end, then plan again.")
     return _holds("in_flight", "No attempt on this object is open.")
+
+
+def wait_turn(sentence: str) -> Check:
+    """Refuse for now, while others are at the object or were asked to run before."""
+    message = f"{sentence} This one waits for its turn, and is judged on a fresh look at live then; nothing was sent."
+    return Check("in_flight", TITLES["in_flight"], Standing.REFUSES, message, for_now=True)
+
+
+def only_for_now(check: Check) -> Check:
+    """Give a check that refuses, as one that does so only as things stand this minute."""
+    return replace(check, for_now=True)
 
 
 def check_approvals(*, needed: int, given: int, rejected_by: str | None = None) -> Check:

@@ -71,6 +71,10 @@ class Rollback(models.Model):
         null=True, blank=True, help_text="Set while it is queued; the broker only rings the bell."
     )
     run_requester = models.CharField(max_length=200, blank=True)
+    run_again_at = models.DateTimeField(
+        null=True, blank=True, help_text="While it is queued: not before; somebody is at it, or it waits."
+    )
+    run_tries = models.PositiveIntegerField(default=0, help_text="Runs in a row that were refused only for now.")
 
     state = models.CharField(max_length=20, choices=State.choices)
     verdict = models.CharField(max_length=20, blank=True)

@@ -11,7 +11,7 @@ from django.conf import settings
 from rollbacks import guards
 from tenants import coverage, divisions
 from tenants.archive import UnusableContent
-from tenants.remote import RemoteError
+from tenants.remote import RemoteError, RemoteUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,8 @@ def check(
     try:
         rights = divisions.rights_of(platform)
     except (RemoteError, UnusableContent) as error:
-        return [guards.check_permissions(needed=needed, missing=(), problem=str(error))]
+        untold = guards.check_permissions(needed=needed, missing=(), problem=str(error))
+        return [guards.only_for_now(untold) if isinstance(error, RemoteUnknown) else untold]
     missing = dict.fromkeys(lack for each in every for lack in coverage.missing(rights, each, None))
     remedies = dict.fromkeys(
         coverage.remedy(rights, each, None) for each in every if coverage.missing(rights, each, None)

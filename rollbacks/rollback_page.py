@@ -295,6 +295,8 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
         case State.AWAITING_APPROVAL:
             return Banner("info", "clock", "Waiting for approval. Nothing has been sent.", "")
         case State.APPROVED if rollback.run_requested_at is not None:
+            if told:
+                return Banner("info", "clock", f"Going back to {version} waits. Nothing has been sent.", told)
             return Banner(
                 "info", "refresh", f"Going back to {version}", "Handed to the workers; live is looked at first."
             )

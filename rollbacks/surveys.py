@@ -15,7 +15,7 @@ from tenants import archive, capture, connections, object_paths, references
 from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value, compare
 from tenants.models import Snapshot, TrackedConfig
-from tenants.remote import Answer, Platform, RemoteError
+from tenants.remote import Answer, Platform, RemoteError, RemoteUnknown
 from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, secrets, written
 
 
@@ -62,7 +62,11 @@ class Survey:
 
 
 class LiveUnreadable(Exception):
-    """Live could not be read or kept; the message is a sentence."""
+    """Live could not be read or kept; the message is a sentence. `for_now`: the next look may tell it."""
+
+    def __init__(self, sentence: str, *, for_now: bool = False) -> None:
+        super().__init__(sentence)
+        self.for_now = for_now
 
 
 def object_path(config: TrackedConfig) -> str:
@@ -81,7 +85,7 @@ def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Sou
         raise LiveUnreadable(f"Live cannot be used: {error}") from error
     if look is None or look.snapshot is None or look.outcome is capture.Outcome.STALE:
         detail = "" if look is None else look.detail
-        raise LiveUnreadable(f"Live could not be told for certain. {detail}".strip())
+        raise LiveUnreadable(f"Live could not be told for certain. {detail}".strip(), for_now=True)
     return Live(snapshot=look.snapshot, answer=answer, value=value, base=base_of(rtype, answer, value))
 
 
@@ -107,7 +111,7 @@ def take_survey(
     """
     rtype = catalogue.get(config.resource_type)
     tenant = config.tenant
-    live, live_problem = _live(config, platform)
+    live, why_not = _live(config, platform)
     old, recorded_digest, target_problem = _target(config, rtype, target)
     wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
     body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
@@ -123,7 +127,7 @@ def take_survey(
         guards.check_type(rtype.why_read_only),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
         *check_access(config, [rtype], platform, live=live, target=old),
-        _live_unchanged(planned, live, live_problem),
+        _live_unchanged(planned, live, why_not),
         guards.check_target_readable(target_problem, size=target.document.size),
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
     ]
@@ -168,13 +172,17 @@ def take_survey(
     )
 
 
-def _live(config: TrackedConfig, platform: Platform) -> tuple[Live | None, str]:
+def _live(config: TrackedConfig, platform: Platform) -> tuple[Live | None, Exception | None]:
     try:
-        return read_live(config, platform), ""
-    except RemoteError as error:
-        return None, error.sentence
-    except (LiveUnreadable, object_paths.InvalidObjectId) as error:
-        return None, str(error)
+        return read_live(config, platform), None
+    except (RemoteError, LiveUnreadable, object_paths.InvalidObjectId) as error:
+        return None, error
+
+
+def _as_told(check: guards.Check, error: Exception | None) -> guards.Check:
+    """Give a check that refuses because of an error; silence refuses for now, a plain no for good."""
+    silence = isinstance(error, RemoteUnknown) or (isinstance(error, LiveUnreadable) and error.for_now)
+    return guards.only_for_now(check) if silence else check
 
 
 def _target(
@@ -271,14 +279,15 @@ def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
     try:
         connections.check_identity(config.tenant, platform)
     except RemoteError as error:
-        return guards.check_identity(error.sentence, organization="")
+        return _as_told(guards.check_identity(error.sentence, organization=""), error)
     return guards.check_identity(None, organization=config.tenant.organization_id)
 
 
-def _live_unchanged(planned: Rollback | None, live: Live | None, problem: str) -> guards.Check:
+def _live_unchanged(planned: Rollback | None, live: Live | None, why_not: Exception | None) -> guards.Check:
     title = guards.TITLES["live_unchanged"]
     if live is None:
-        return guards.Check("live_readable", title, guards.Standing.REFUSES, f"{problem} Nothing was sent.")
+        unreadable = guards.Check("live_readable", title, guards.Standing.REFUSES, f"{why_not} Nothing was sent.")
+        return _as_told(unreadable, why_not)
     if planned is None:
         return guards.check_live_unchanged(seen="", now="", moved="")
     seen = plans.Base(planned.base_version, facts.bytes_or_none(planned.base_etag), planned.base_digest)

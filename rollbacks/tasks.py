@@ -8,22 +8,39 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from rollbacks import applying, checkpointing, driving, probing, propagation, transitions
-from rollbacks.models import Rollback
+from rollbacks import applying, checkpointing, driving, probing, propagation, queueing, transitions
+from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
+from tenants.threads import beside_each_other
 
 log = structlog.get_logger(__name__)
 
+CLAIM_SECONDS = 120.0
+"""How long a queued run is left alone by others once somebody is at it; longer than its last look at live takes."""
 SWEEPING = driving.Pace(patience=2.0)
 """A sweep looks at everything that is due, so it stays with nothing for long."""
 
 
 @shared_task(ignore_result=True)
 def apply_rollback(rollback_id: str) -> None:
-    """Carry out one rollback whose run was asked for."""
-    applying.apply(UUID(rollback_id))
+    """Carry out one rollback whose run was asked for, and ring the bell for whoever waited for its end."""
+    _carry_out(UUID(rollback_id), pace=driving.PACE)
+
+
+def _carry_out(rollback_id: UUID, *, pace: driving.Pace) -> None:
+    """Carry out a queued rollback, unless somebody else is at it or it has to wait; go on with one under way."""
+    claimed = queueing.claim_run(rollback_id, seconds=CLAIM_SECONDS)
+    if not claimed and not Attempt.objects.filter(rollback=rollback_id, state=Attempt.State.OPEN).exists():
+        return
+    rollback = applying.apply(rollback_id, pace=pace)
+    if rollback.run_requested_at is None:
+        following = queueing.next_in_line(rollback)
+        if following is not None:
+            apply_rollback_soon(following.pk)
 
 
 def apply_rollback_soon(rollback_id: UUID) -> None:
@@ -38,14 +55,27 @@ def apply_rollback_soon(rollback_id: UUID) -> None:
 def sweep_attempts() -> None:
     """Drive every open attempt that nobody drives, and carry out every queued rollback that no message announced.
 
-    A probe of a guard whose worker is gone is ended too, by reading alone.
+    Tenants are served beside each other, so that one that does not answer holds up its own rollbacks only. A probe of a
+    guard whose worker is gone is ended too, by reading alone.
     """
-    applying.recover(pace=SWEEPING)
+    opened = Attempt.objects.filter(state=Attempt.State.OPEN).values_list("rollback__tenant_id", flat=True)
+    tenants = sorted({*opened, *_queued().values_list("tenant_id", flat=True)})
+    beside_each_other(_serve, tenants, at_once=settings.CONSOLE_SWEEPS_AT_ONCE)
     probing.recover(pace=SWEEPING)
-    queued = Rollback.objects.filter(state=State.APPROVED, run_requested_at__isnull=False)
-    for rollback_id in queued.order_by("run_requested_at").values_list("pk", flat=True):
+
+
+def _queued() -> QuerySet[Rollback]:
+    """Give the queued rollbacks that may run now, in the order in which that was asked for."""
+    free = Q(run_again_at__isnull=True) | Q(run_again_at__lte=timezone.now())
+    queued = Rollback.objects.filter(free, state=State.APPROVED, run_requested_at__isnull=False)
+    return queued.order_by("run_requested_at", "pk")
+
+
+def _serve(tenant_id: UUID) -> None:
+    applying.recover(pace=SWEEPING, tenant_id=tenant_id)
+    for rollback_id in list(_queued().filter(tenant=tenant_id).values_list("pk", flat=True)):
         try:
-            applying.apply(rollback_id, pace=SWEEPING)
+            _carry_out(rollback_id, pace=SWEEPING)
         except Exception:
             # One that cannot be carried out must not keep the others from being so; it stays queued.
             log.exception("rollback.not_carried_out", rollback=str(rollback_id))

@@ -44,7 +44,7 @@ _EXIT_OF_STATE: dict[State, ExitCode] = {
 def exit_code_of(rollback: Rollback) -> ExitCode:
     """Give the exit code of CONTRACT.md for where a rollback stands."""
     if rollback.state == State.APPROVED and rollback.refusals:
-        return ExitCode.REFUSED
+        return ExitCode.REFUSED if rollback.run_requested_at is None else ExitCode.OPEN
     return _EXIT_OF_STATE[State(rollback.state)]
 
 

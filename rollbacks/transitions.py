@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, one_object, proofs, propagation, stepping
+from rollbacks import audit, facts, guards, one_object, proofs, propagation, queueing, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import PlannedStep
@@ -209,9 +209,11 @@ def request_run(rollback: Rollback, *, actor: str) -> Rollback:
         if locked.run_requested_at is None:
             locked.run_requested_at = timezone.now()
             locked.run_requester = actor
+            locked.run_again_at, locked.run_tries = None, 0
             locked.refusals = []
             locked.explanation = ""
-            locked.save(update_fields=["run_requested_at", "run_requester", "refusals", "explanation"])
+            changed = ["run_requested_at", "run_requester", "run_again_at", "run_tries", "refusals", "explanation"]
+            locked.save(update_fields=changed)
             audit.append(
                 "rollback.run_requested",
                 tenant=locked.tenant,
@@ -226,8 +228,9 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     """Record that guards refused the run before anything was sent.
 
     When live has moved the plan is void and the rollback ends in conflict; when the guard level is another one, its
-    approvals are void and it is cancelled. Otherwise it stays approved, so that it can
-    run once the obstacle (a freeze, a missing permission, a platform out of reach) is gone. Changes nothing when
+    approvals are void and it is cancelled. Otherwise it stays approved, so that it can run once the obstacle (a freeze,
+    a missing permission) is gone; and queued, too, where all that refuses does so only for now (a platform out of
+    reach, a stale read, another attempt on the object). Changes nothing when
     somebody else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
     """
     refusing = [check for check in checks if check.refuses]
@@ -241,10 +244,13 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
         )
         if locked.state != State.APPROVED:
             return locked
+        if locked.run_requested_at is not None and all(check.for_now for check in refusing):
+            return queueing.postpone_run(locked, refusing, actor=actor)
         fields: dict[str, object] = {
             "refusals": [check.to_json() for check in refusing],
             "explanation": explanation,
             "run_requested_at": None,
+            "run_again_at": None,
         }
         if moved:
             _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)

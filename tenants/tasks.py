@@ -14,14 +14,12 @@ import logging
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from celery import shared_task
 from django.conf import settings
-from django.db import connections as databases
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
@@ -29,9 +27,9 @@ from tenants import capture, connections, importing, reach
 from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.reach import Reach
 from tenants.remote import BudgetSpent, Purpose, RateLimited, RemoteError, TenantDown, TimedOut
-from tenants.remote.transport import close_idle_connections
 from tenants.resource_types import catalogue
 from tenants.sealing import CannotUnseal
+from tenants.threads import beside_each_other
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -57,13 +55,8 @@ def sweep_configs() -> int:
     """Look once at every tracked config that is due, turn by turn; give how many looks were made."""
     _tell_trail()
     waiting = _Round(deque(_due_tenants()), time.monotonic() + ROUND_SECONDS)
-    beside = min(settings.CONSOLE_SWEEPS_AT_ONCE, len(waiting.tenants))
-    if beside <= 1:
-        waiting.work()
-        return waiting.looks
-    with ThreadPoolExecutor(beside, thread_name_prefix="sweep") as pool:
-        for place in [pool.submit(_in_a_thread, waiting) for _ in range(beside)]:
-            place.result()
+    places = min(settings.CONSOLE_SWEEPS_AT_ONCE, len(waiting.tenants))
+    beside_each_other(_Round.work, [waiting] * places, at_once=places)
     return waiting.looks
 
 
@@ -93,14 +86,6 @@ class _Round:
                 self.looks += looks
             if more:
                 self.tenants.append(tenant)
-
-
-def _in_a_thread(waiting: _Round) -> None:
-    try:
-        waiting.work()
-    finally:
-        close_idle_connections()
-        databases.close_all()
 
 
 def _due_tenants() -> list[Tenant]:
