@@ -4,10 +4,12 @@ The catalogue and the practice platform share no code: each was written from wha
 mistake in one shows up against the other.
 """
 
+import json
+
 import pytest
 
 from rollbacks import actions, applying
-from tenants import discovery, drift, object_paths
+from tenants import archive, discovery, drift, object_paths
 from tenants.models import TrackedConfig
 from tenants.resource_types import get
 from tests import world as making
@@ -29,6 +31,10 @@ TYPES = [
     ("responsemanagement.library", "name", "B"),
     ("responsemanagement.response", "name", "B"),
     ("webdeployments.deployment", "name", "C"),
+    ("outbound.sequence", "name", "B"),
+    ("oauth.client", "description", "C"),
+    ("businessrules.schema", "enabled", "B"),
+    ("scim.group", "externalId", "A"),
 ]
 
 
@@ -58,4 +64,53 @@ def test_what_a_stranger_changed_at_night_is_taken_back(desk: Desk, name: str, m
     assert config.live is not None
     assert config.live.digest == before.digest
     assert not drift.is_drifted(config)
+    assert len(desk.writes()) == 1
+
+
+UNLISTED = [
+    ("taskmanagement.worktype", "worktype", "defaultQueueId", "defaultQueue", "C"),
+    ("taskmanagement.worktype", "worktype", "defaultPriority", "defaultPriority", "C"),
+    ("wfm.planninggroup", "planninggroup", "routePaths", "routePaths", "B"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "member", "shown", "level"), UNLISTED, ids=[f"{n}: {m}" for n, _, m, *_ in UNLISTED]
+)
+def test_what_a_write_takes_by_id_is_taken_back_where_nothing_lists_the_objects(
+    desk: Desk, name: str, family: str, member: str, shown: str, level: str
+) -> None:
+    world = desk.world
+    objects = world.practice.platform.store.organizations["northwind"].objects
+    stored = next(one for (kind, _), one in objects.items() if kind == family)
+    parent = stored.fixed.get("parent")
+    config = making.track(world.northwind, f"{parent}~{stored.id}" if parent else stored.id, type_name=name)
+    making.look(config)
+    config.refresh_from_db()
+    before = config.live
+    assert before is not None, config.presence_detail
+    was = archive.value_of(before)[shown]
+    queue = next(
+        object_id for kind, object_id in objects if kind == "queue" and object_id not in json.dumps(was, default=str)
+    )
+    other: object = {"defaultQueueId": queue, "defaultPriority": 7}.get(
+        member, {"values": [{"queueId": queue, "mediaType": "Voice"}]}
+    )
+    path = object_paths.object_path(get(name), config.object_id)
+    world.practice.foreign_write(path, edits=[{"path": f"/{member}", "value": other}])
+    making.look(config)
+    config = TrackedConfig.objects.select_related("live", "tenant").get(pk=config.pk)
+    assert config.live is not None
+    assert config.live.digest != before.digest
+
+    rollback = actions.request_rollback(config, before, reason=REASON, acting_user=world.alice)
+    desk.approve(rollback)
+    done = applying.apply(rollback.pk, pace=QUICK)
+
+    assert (done.guard_level, done.verdict) == (level, "verified"), done.explanation
+    making.look(config)
+    config = TrackedConfig.objects.select_related("live").get(pk=config.pk)
+    assert config.live is not None
+    assert config.live.digest == before.digest
+    assert config.live.version == before.version + 2
     assert len(desk.writes()) == 1
