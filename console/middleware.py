@@ -1,4 +1,4 @@
-"""What every answer says to the browser about what it may do with it.
+"""What every answer says to the browser about what it may do with it, and which requests are not read.
 
 The Content-Security-Policy allows our own files and nothing else: no inline script or style, no evaluation, no frame,
 no foreign host. A page that needs more is a page to be changed, so no view may loosen it.
@@ -7,7 +7,8 @@ no foreign host. A page that needs more is a page to be changed, so no view may 
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import patch_cache_control
 
 from tenants import trail
@@ -80,3 +81,26 @@ class ActingFromBrowser:
             told["forwarded_for"] = claimed[:200]
         with trail.acting_from("web", **told):
             return self.get_response(request)
+
+
+class NoNul:
+    """Refuse a request with a NUL in its address or its form: the database cannot hold one, and nobody types one.
+
+    The console reads forms and nothing else: a body of another kind, JSON too, reaches no view as values.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, or raise what becomes the page "not understood"."""
+        given = [request.path, *_texts(request.GET)]
+        if request.method == "POST":
+            given += _texts(request.POST)
+        if any("\0" in text for text in given):
+            raise SuspiciousOperation("A NUL stood in the address or the form; nothing was changed.")
+        return self.get_response(request)
+
+
+def _texts(fields: QueryDict) -> list[str]:
+    return [text for name, values in fields.lists() for text in (name, *map(str, values))]

@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "console.middleware.SecurityHeaders",
     "console.middleware.ActingFromBrowser",
     "django.middleware.gzip.GZipMiddleware",
+    "console.middleware.NoNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -77,7 +77,9 @@ def _tenants_of(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[Tenant]":
     """Give the tenants that the user would see if they were let in: an inactive one is refused there too."""
     if getattr(user, "is_superuser", False):
         return Tenant.objects.all()
-    return Tenant.objects.filter(pk__in=Membership.objects.filter(user__username=user.get_username()).values("tenant_id"))
+    return Tenant.objects.filter(
+        pk__in=Membership.objects.filter(user__username=user.get_username()).values("tenant_id")
+    )
 
 
 def _address() -> str:

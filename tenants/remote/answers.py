@@ -1,6 +1,5 @@
 """What came back: exact bytes and the few header fields that matter."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -9,7 +8,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from tenants.documents import InvalidDocument, Limits, load
+
 _LONGEST_TEXT: Final = 2000
+_WORD_LIMITS: Final = Limits(size=1024 * 1024)
+"""A word on why not is short; what is longer is a page, and says nothing that is understood."""
 _LONGEST_PARAM: Final = 300
 _MOST_PARAMS: Final = 30
 # PostgreSQL holds no NUL, and control characters have no place on a page or in a log line.
@@ -84,10 +87,13 @@ def _params(shown: dict[str, Any]) -> dict[str, str]:
 
 
 def parsed(body: bytes) -> Any:
-    """Give the value of a JSON body, or None where it is none; for reading errors, never for configurations."""
+    """Give the value of a JSON body that strict reading accepts, or None; for errors and tokens, never for objects.
+
+    As strict as for a configuration: of two members `code` nobody can say which one the platform meant.
+    """
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return load(body, limits=_WORD_LIMITS)
+    except InvalidDocument:
         return None
 
 

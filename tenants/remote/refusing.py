@@ -1,5 +1,6 @@
 """The error that an answer to a read stands for (PLATFORM.md, "Errors and limits")."""
 
+import re
 from typing import Final
 
 from tenants.remote.answers import Answer, ErrorBody, error_body, parsed
@@ -86,11 +87,23 @@ def _missing(answer: Answer, words: str, asked: str) -> tuple[type[RemoteError],
     )
 
 
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""")
+_UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
 def check_json(answer: Answer, *, asked: str) -> None:
     """Raise `NotJson` where a 200 is plainly no JSON object or list; what is inside is read strictly elsewhere."""
-    said = answer.content_type.partition(";")[0].strip().lower()
+    said, _, parameters = answer.content_type.lower().partition(";")
+    said = said.strip()
     looks = answer.body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"[")
     named = not said or said.endswith(("/json", "+json"))
+    charset = _CHARSET.search(parameters)
+    if looks and named and charset is not None and charset.group(1) not in _UTF_8:
+        message = (
+            f"{asked} was answered in the character set {charset.group(1)[:40]!r}, but JSON is UTF-8 (RFC 8259 section "
+            "8.1), so it was not used. A gateway in between may be at fault."
+        )
+        raise NotJson(message, status=answer.status, correlation_id=answer.correlation_id)
     if looks and named:
         return
     what = f"{said or 'something without a type'}, {len(answer.body):,} bytes"

@@ -10,12 +10,16 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tenants.documents import Number
 from tenants.remote.answers import Answer, error_body, parsed
 from tenants.remote.errors import CredentialsRefused, RemoteError, TokenUnusable
 
 # RFC 6750 section 2.1, b64token: what may stand after "Bearer".
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _LONGEST_MARGIN: Final = 60.0
+_LONGEST_NUMBER: Final = 30
+_LONGEST_TOKEN: Final = 16 * 1024
+"""A header of every request holds it, and servers take no longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,13 @@ def token_in(answer: Answer, *, client_id: str) -> Token:
     shown = parsed(answer.body)
     text = shown.get("access_token") if isinstance(shown, dict) else None
     kind = shown.get("token_type", "bearer") if isinstance(shown, dict) else None
-    lifetime = shown.get("expires_in") if isinstance(shown, dict) else None
+    lifetime = _seconds(shown.get("expires_in")) if isinstance(shown, dict) else 0.0
     usable = (
         isinstance(text, str)
+        and len(text) <= _LONGEST_TOKEN
         and _TOKEN.fullmatch(text) is not None
         and isinstance(kind, str)
         and kind.lower() == "bearer"
-        and isinstance(lifetime, int | float)
-        and not isinstance(lifetime, bool)
         and 0 < lifetime < 10**9
     )
     if not usable:
@@ -58,7 +61,14 @@ def token_in(answer: Answer, *, client_id: str) -> Token:
             "else was sent. Check the tenant's region and addresses."
         )
         raise TokenUnusable(message, status=answer.status, correlation_id=answer.correlation_id, sent=False)
-    return Token(str(text), float(lifetime or 0))
+    return Token(str(text), lifetime)
+
+
+def _seconds(told: object) -> float:
+    """Give a number of JSON in seconds; 0 for what is none or is beyond every token's life."""
+    if isinstance(told, bool) or not isinstance(told, int | Number) or len(str(told)) > _LONGEST_NUMBER:
+        return 0.0
+    return float(str(told))
 
 
 def credentials_refused(answer: Answer, *, client_id: str) -> CredentialsRefused:

@@ -217,12 +217,19 @@ def _received(response: requests.Response, *, started: float, limits: Limits, as
     headers = raw.headers
     correlation_id = clean_text(headers.get("ININ-Correlation-Id", ""))[:100]
     announced = headers.get("Content-Length", "").strip()
+    if announced and ("Transfer-Encoding" in headers or not (announced.isascii() and announced.isdecimal())):
+        # RFC 9112 section 6.3: no end or two of them, as in an attempt to smuggle a second answer past a gateway.
+        message = (
+            f"The answer to {asked} does not say clearly where it ends (Content-Length: {clean_text(announced)[:40]}), "
+            "so it was not used. A gateway in between may be at fault."
+        )
+        raise UnexpectedAnswer(message, status=response.status_code, correlation_id=correlation_id)
     too_large = TooLarge(
         f"The answer to {asked} is longer than the {limits.answer_bytes:,} bytes that are read, so it was not used.",
         status=response.status_code,
         correlation_id=correlation_id,
     )
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > limits.answer_bytes:
+    if announced and (len(announced) > 20 or int(announced) > limits.answer_bytes):
         raise too_large
     body = bytearray()
     while chunk := raw.read(_CHUNK, decode_content=False):

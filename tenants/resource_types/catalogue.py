@@ -42,6 +42,8 @@ FILES: Final = (
     "workforce.toml",
 )
 """The data files, in the order of the catalogue."""
+LARGEST_FILE: Final = 1024 * 1024
+"""In bytes; what is longer is no declaration of types, whoever wrote it."""
 
 
 class UnknownType(LookupError):
@@ -133,7 +135,11 @@ def load(text: str, *, file: str = "") -> dict[str, ResourceType]:
 def _tables(path: Path) -> dict[str, Any]:
     file = path.name if path.parent == FOLDER else str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:
+            raw = opened.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
+            raise InvalidCatalogue("", "", f"it is longer than the {LARGEST_FILE:,} bytes that are read", file=file)
+        text = raw.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise InvalidCatalogue("", "", "it is not UTF-8 text", file=file) from None
     except OSError as error:
@@ -146,6 +152,9 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidCatalogue("", "", f"it is not TOML ({error})", file=file) from None
+    except (RecursionError, ValueError):
+        # A number of more digits than Python converts, or brackets without end.
+        raise InvalidCatalogue("", "", "it holds a number that is too long or nests too deep", file=file) from None
     if not tables:
         raise InvalidCatalogue("", "", "it declares no type", file=file)
     return tables

@@ -32,7 +32,14 @@ def answer(body: bytes, *, status: int = 400) -> Answer:
         (b"\xff\xfe", "", ""),
         (b"", "", ""),
         (b"[" * 100_000, "", ""),
-        (b'{"message": "a\\u0000b\\nc\\ud800d"}', "", "a b\nc?d"),
+        (b'{"message": "a\\u001bb\\nc"}', "", "a b\nc"),
+        (b'{"message": "a\\u0000b"}', "", ""),
+        (b'{"message": "a\\ud800b"}', "", ""),
+        (b'{"code": "not.found", "code": "general.conflict"}', "", ""),
+        (b'{"code": "not.found", "status": NaN}', "", ""),
+        (b'\xef\xbb\xbf{"code": "not.found"}', "", ""),
+        ('{"code": "not.found"}'.encode("utf-16"), "", ""),
+        (b'{"code": "not.found", "more": "' + b"x" * 1024 * 1024 + b'"}', "", ""),
     ],
 )
 def test_an_error_body_is_read_in_every_shape_and_never_fails(body: bytes, code: str, message: str) -> None:

@@ -4,12 +4,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from tenants.remote import Limits, NotJson, Platform, Redirected, RemoteError, RemoteUnavailable, TokenUnusable
+from tenants.remote import Answer, Limits, NotJson, Platform, Redirected, RemoteError, RemoteUnavailable, TokenUnusable
 from tenants.remote.client import Credentials
-from tenants.remote.tokens import Token, TokenCache
+from tenants.remote.tokens import Token, TokenCache, token_in
 from tenants.remote.transport import close_idle_connections
 from tests.tenants.remote.odd_server import OddServer, http
 
@@ -54,6 +55,13 @@ def token_answer(**members: object) -> bytes:
         token_answer(expires_in="3600"),
         token_answer(expires_in=True),
         token_answer(expires_in=None),
+        token_answer(expires_in=10**400),
+        token_answer(access_token="t" * 20_000),
+        http("200 OK", b'{"access_token": "a", "access_token": "b", "token_type": "bearer", "expires_in": 60}'),
+        http("200 OK", b'{"access_token": "a", "token_type": "bearer", "expires_in": Infinity}'),
+        http("200 OK", b'{"access_token": "a", "token_type": "bearer", "expires_in": 1e999999999}'),
+        http("200 OK", b'\xef\xbb\xbf{"access_token": "a", "token_type": "bearer", "expires_in": 60}'),
+        http("200 OK", '{"access_token": "a", "token_type": "bearer", "expires_in": 60}'.encode("utf-16")),
     ],
 )
 def test_what_is_no_token_is_refused_and_nothing_else_is_sent(answer: bytes) -> None:
@@ -85,6 +93,14 @@ def test_a_token_endpoint_that_fails_is_named(answer: bytes, error: type[RemoteE
 
     assert failed.value.sent is False
     assert server.conversations == []
+
+
+@pytest.mark.parametrize(("spelled", "seconds"), [(b"86399.5", 86399.5), (b"36e2", 3600.0), (b"300", 300.0)])
+def test_the_life_of_a_token_may_be_spelled_as_any_number(spelled: bytes, seconds: float) -> None:
+    body = b'{"access_token": "a", "token_type": "bearer", "expires_in": ' + spelled + b"}"
+    said = Answer(200, body, None, "c-1", 12, datetime(2026, 11, 22, 3, tzinfo=UTC), "application/json")
+
+    assert token_in(said, client_id="client-1").lifetime_seconds == seconds
 
 
 def test_threads_that_want_a_token_while_its_fetch_fails_share_the_failure() -> None:

@@ -100,3 +100,25 @@ def test_a_file_that_is_not_there_or_is_no_text_is_refused_by_its_name(file: Pat
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidCatalogue, match=r"types\.toml: it is not UTF-8 text"):
         catalogue.use_file(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"# " + b"x" * 1024 * 1024, "longer than the 1,048,576 bytes that are read"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "nests too deep"),
+        (b"a = " + b"9" * 5000, "a number that is too long"),
+        (b"\xff\xfea = 1", "not UTF-8 text"),
+        (b"\xef\xbb\xbfa = 1", "not TOML"),
+        (b'["a.b"]\ntitle = "a\x00b"', "not TOML"),
+        (b'["a.b"]\ntitle = "a"\ntitle = "b"', "not TOML"),
+        (b'{"a": 1}', "not TOML"),
+    ],
+    ids=["large", "deep", "a long number", "UTF-16", "a byte order mark", "NUL", "a key twice", "JSON"],
+)
+def test_a_file_of_odd_bytes_is_refused_with_its_name(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "types.toml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as refused:
+        catalogue.check_file(path)
+    assert str(path) in str(refused.value)
