@@ -218,6 +218,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
         ("tenants.tasks.sweep_configs", 30),
+        ("tenants.tasks.sweep_onboardings", 3),
         ("console.tasks.tidy_broker", 60),
     )
 }

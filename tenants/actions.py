@@ -4,7 +4,7 @@
 the trail. Every other user needs the role that the function names; PermissionDenied says which one is missing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,9 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import access, capture, connections, drift, importing, regions, sweeping, trail
+from tenants import access, capture, connections, drift, importing, regions, sweeping, tasks, trail
 from tenants.access import Role
-from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
+from tenants.models import Membership, Onboarding, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
@@ -177,6 +177,63 @@ def track_configs(
     """Start keeping the history of objects (all or none); they are due for a look at once. Needs operator."""
     _require(acting_user, tenant, Role.OPERATOR)
     return sweeping.track_found(tenant, rtype, object_ids, actor=trail.actor_name(acting_user))
+
+
+def ask_for_everything(tenant: Tenant, *, acting_user: "AbstractBaseUser") -> Onboarding:
+    """Begin to find out what the organization has, or give the request that is open already. Needs operator."""
+    _require(acting_user, tenant, Role.OPERATOR)
+    with transaction.atomic():
+        Tenant.objects.select_for_update(no_key=True).only("pk").get(pk=tenant.pk)
+        open_one = tenant.onboardings.filter(state__in=Onboarding.OPEN).first()
+        if open_one is not None:
+            return open_one
+        asked: Onboarding = Onboarding.objects.create(tenant=tenant, asked_by_id=acting_user.pk)
+        trail.report(
+            "onboarding.asked",
+            tenant=tenant,
+            actor=trail.actor_name(acting_user),
+            detail={"onboarding": str(asked.pk)},
+        )
+        transaction.on_commit(lambda: tasks.drive_onboarding_soon(asked.pk))
+    return asked
+
+
+def choose_types(onboarding: Onboarding, names: Sequence[str], *, acting_user: "AbstractBaseUser") -> None:
+    """Take in the objects of these types. Needs operator; raises NotPossible where nothing can be chosen (any more)."""
+    tenant = onboarding.tenant
+    _require(acting_user, tenant, Role.OPERATOR)
+    found = {one["type"] for one in onboarding.survey.get("found", ()) if one["count"]}
+    chosen = [rtype.name for rtype in catalogue.all_types() if rtype.name in found and rtype.name in set(names)]
+    if not chosen:
+        raise NotPossible("No type was chosen. Nothing was tracked.")
+    with transaction.atomic():
+        waits = Onboarding.objects.filter(pk=onboarding.pk, state=Onboarding.State.CHOOSING)
+        if not waits.update(
+            state=Onboarding.State.TRACKING, chosen=chosen, asked_by=acting_user.pk, next_at=timezone.now()
+        ):
+            raise NotPossible("Somebody has chosen already, or cancelled it. Nothing was changed.")
+        trail.report(
+            "onboarding.chosen",
+            tenant=tenant,
+            actor=trail.actor_name(acting_user),
+            detail={"onboarding": str(onboarding.pk), "types": chosen},
+        )
+        transaction.on_commit(lambda: tasks.drive_onboarding_soon(onboarding.pk))
+
+
+def cancel_onboarding(onboarding: Onboarding, *, acting_user: "AbstractBaseUser") -> None:
+    """End it where it is: what is tracked stays tracked. Needs operator; raises NotPossible where it has ended."""
+    _require(acting_user, onboarding.tenant, Role.OPERATOR)
+    with transaction.atomic():
+        running = Onboarding.objects.filter(pk=onboarding.pk, state__in=Onboarding.OPEN)
+        if not running.update(state=Onboarding.State.CANCELLED, ended_at=timezone.now()):
+            raise NotPossible("It has ended already. Nothing was changed.")
+        trail.report(
+            "onboarding.cancelled",
+            tenant=onboarding.tenant,
+            actor=trail.actor_name(acting_user),
+            detail={"onboarding": str(onboarding.pk)},
+        )
 
 
 def capture_now(

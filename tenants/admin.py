@@ -19,6 +19,7 @@ from tenants.access import Role
 from tenants.capture import Outcome
 from tenants.compare_page import compare_page
 from tenants.configuration import configuration, type_of
+from tenants.everything_views import EverythingViews
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
 from tenants.forms import TenantForm, TrackChoiceForm
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
@@ -171,7 +172,7 @@ class MembershipAdmin(ScopedAdmin):
 
 
 @admin.register(TrackedConfig)
-class TrackedConfigAdmin(ScopedAdmin):
+class TrackedConfigAdmin(EverythingViews, ScopedAdmin):
     """Configurations: the list, the page of each with its timeline, versions and comparisons."""
 
     list_display = ("name", "tenant", "resource_type", "live", "looked_at", "changed_at")
@@ -190,6 +191,7 @@ class TrackedConfigAdmin(ScopedAdmin):
         name = "tenants_trackedconfig"
         return [
             path("track/", view(self.track_view), name=f"{name}_track"),
+            *self.everything_urls(view),
             path("types/", view(self.types_view), name=f"{name}_types"),
             path("<uuid:pk>/compare/", view(self.compare_view), name=f"{name}_compare"),
             path("<uuid:pk>/look/", view(self.look_view), name=f"{name}_look"),

@@ -24,7 +24,7 @@ from tenants.capture import name_of
 from tenants.causes import Cause, cause_of
 from tenants.models import TrackedConfig
 from tenants.object_paths import InvalidObjectId
-from tenants.remote.errors import CredentialsRefused, RemoteError, RemoteUnknown
+from tenants.remote.errors import CredentialsRefused, RemoteError, RemoteUnknown, TenantDown
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
 from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, LiveAt, ResourceType
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from tenants.models import Tenant
     from tenants.remote.client import Platform
 
+    Connect = Callable[[], Platform]
+
 PAGE: Final = 100
 """How many versions one request of a history lists."""
 SAMPLE: Final = 2
 """Of so many objects of a type with a history the versions are counted, to estimate what the others have."""
 MOST_COUNTED: Final = 300
-MOST_SILENT: Final = 3
-"""After so many lists in a row without an answer the platform itself is taken to be silent."""
 UNKNOWN_VERSIONS: Final = 10
 """Assumed for each object of a type with a history where none could be counted."""
 
@@ -173,31 +173,51 @@ def _no_progress(_done: int, _total: int, _title: str) -> None:
 
 
 def survey(
-    platform: "Platform",
+    connect: "Connect",
     types: Iterable[ResourceType] | None = None,
     *,
     progress: Callable[[int, int, str], None] = _no_progress,
 ) -> Survey:
     """Find out what there is of each type, all types of the catalogue where none are given; nothing is written.
 
-    What one type's list answers is in its `troubles`. Raises CredentialsRefused, and RemoteUnknown where the platform
-    is silent for `MOST_SILENT` lists in a row: then nothing is known about the rest either.
+    `connect` gives a client of the tenant. What one type's list answers is in its `troubles`. Raises
+    CredentialsRefused, and RemoteUnknown where the platform itself is silent: then nothing is known about the rest.
     """
     wanted = list(catalogue.all_types() if types is None else types)
+    platform = connect()
     made = begin(platform)
-    silent = 0
     for number, rtype in enumerate(wanted):
         progress(number, len(wanted), rtype.title)
-        try:
-            made.found.append(find(rtype, platform, reach=made.reach, named=types is not None))
-            silent = 0
-        except RemoteUnknown as error:
-            silent += 1
-            if silent >= MOST_SILENT:
-                raise
-            made.found.append(Found(rtype=rtype, troubles=[Trouble(Cause.SILENCE, f"{rtype.title}: {error}")]))
+        found, platform = find_or_pass(rtype, platform, connect, reach=made.reach, named=types is not None)
+        made.found.append(found)
     progress(len(wanted), len(wanted), "")
     return made
+
+
+def find_or_pass(
+    rtype: ResourceType,
+    platform: "Platform",
+    connect: "Connect",
+    *,
+    reach: "divisions.Reach | None",
+    named: bool = False,
+) -> "tuple[Found, Platform]":
+    """Find the objects of one type, and give the client to go on with; a list without an answer is its trouble.
+
+    One service of the platform may be silent while the others answer. Raises what `find` raises where the platform
+    does not even name its organization.
+    """
+    try:
+        return find(rtype, platform, reach=reach, named=named), platform
+    except RemoteUnknown as error:
+        platform, problem = connect(), error
+        platform.organization()
+    if isinstance(problem, TenantDown):  # the list was not asked for, because of what came before
+        try:
+            return find(rtype, platform, reach=reach, named=named), platform
+        except RemoteUnknown as error:
+            problem = error
+    return Found(rtype=rtype, troubles=[Trouble(Cause.SILENCE, f"{rtype.title}: {told(problem)}")]), platform
 
 
 def begin(platform: "Platform") -> Survey:

@@ -18,11 +18,13 @@ from django.utils import timezone
 from tenants import capture, discovery, importing, trail
 from tenants.capture import Outcome
 from tenants.models import TrackedConfig
+from tenants.remote.errors import RemoteError, RemoteUnknown
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from tenants.discovery import Connect
     from tenants.models import Tenant
     from tenants.remote.client import Platform
     from tenants.resource_types.definition import ResourceType
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 LEASE: Final = timedelta(minutes=2)
 """How long a claimed row is left alone by others."""
 MOST_SILENT: Final = 3
-"""After so many objects in a row without an answer a run ends: the platform is down, or the way to it."""
+"""After so many objects of a type in a row without an answer the others of the type are left for later."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,45 +74,89 @@ def first_looks(
     tenant: "Tenant",
     types: "Iterable[ResourceType]",
     *,
-    platform: "Platform",
+    connect: "Connect",
     progress: Callable[[int, int, TrackedConfig | None], None] = _no_progress,
     pause: float = 0.5,
+    seconds: float | None = None,
 ) -> FirstLooks:
     """Look at everything of these types that was never read, and import its history; give how far that came.
 
-    What one object answers is on its row. Objects that somebody else is reading just now are waited for, `pause`
-    seconds at a time, until they are read or their claim ends.
+    What one object answers is on its row. A type whose objects have no answer does not keep the others from being
+    read; a platform that does not even name its organization ends the run. Objects that somebody else is reading just
+    now are waited for, `pause` seconds at a time, until they are read or their claim ends. With `seconds` it ends after
+    about so long.
     """
     left = unread_of(tenant, types)
-    rows = list(left.order_by("resource_type", "name", "pk").values_list("pk", flat=True))
+    rows = list(left.order_by("resource_type", "name", "pk").values_list("pk", "resource_type"))
     run = FirstLooks(total=len(rows))
-    ends = time.monotonic() + 2 * LEASE.total_seconds()
-    silent = 0
+    way = _Way(connect)
+    began = waits_since = time.monotonic()
     while rows:
         elsewhere = []
-        for pk in rows:
+        for pk, type_name in rows:
+            if seconds is not None and run.done and time.monotonic() - began > seconds:
+                return run
             config = left.filter(pk=pk).select_related("tenant", "live", "baseline").first()
-            if config is None:  # somebody else has read it meanwhile
+            if config is None or way.passes_by(type_name):  # none: somebody else has read it meanwhile
                 run.done += 1
                 continue
             progress(run.done, run.total, config)
             if not _claim(config):
-                elsewhere.append(pk)
+                elsewhere.append((pk, type_name))
                 continue
-            problem = _read(config, platform, run)
+            problem = _read(config, way.platform, run)
             run.done += 1
-            silent = silent + 1 if problem else 0
-            if silent >= MOST_SILENT:
-                run.stopped = f"{silent} objects in a row had no answer, so the rest was not asked for. {problem}"
+            if not way.goes_on(type_name, problem):
+                run.stopped = f"The platform is silent, so the rest was not asked for. {problem}"
                 return run
+        if len(elsewhere) < len(rows):
+            waits_since = time.monotonic()
         rows = elsewhere
         if rows:
-            if time.monotonic() > ends:
+            patience = 2 * LEASE.total_seconds() if seconds is None else seconds
+            if time.monotonic() - waits_since > patience:
                 break
             progress(run.done, run.total, None)
             time.sleep(pause)
-    progress(run.total, run.total, None)
+    else:
+        progress(run.total, run.total, None)
+    run.stopped = way.sentence
     return run
+
+
+class _Way:
+    """The way to the platform: which client is in use, and whose objects have had no answer."""
+
+    def __init__(self, connect: "Connect") -> None:
+        self._connect = connect
+        self.platform = connect()
+        self._in_a_row: dict[str, int] = {}
+        self._problem = ""
+
+    def passes_by(self, type_name: str) -> bool:
+        """Tell whether enough objects of the type had no answer."""
+        return self._in_a_row.get(type_name, 0) >= MOST_SILENT
+
+    def goes_on(self, type_name: str, problem: str) -> bool:
+        """Note how one object was answered; False where the platform itself is silent."""
+        if not problem:
+            self._in_a_row[type_name] = 0
+            return True
+        self._in_a_row[type_name] = self._in_a_row.get(type_name, 0) + 1
+        self._problem = problem
+        self.platform = self._connect()
+        try:
+            self.platform.organization()
+        except RemoteUnknown:
+            return False
+        except RemoteError:
+            return True
+        return True
+
+    @property
+    def sentence(self) -> str:
+        """Say that objects had no answer although the platform answers; empty where all had one."""
+        return f"Some objects had no answer, although the platform answers. {self._problem}" if self._problem else ""
 
 
 def _claim(config: TrackedConfig) -> bool:

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from tenants import capture, connections, importing, reach
+from tenants import capture, connections, importing, onboarding, reach
 from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.reach import Reach
 from tenants.remote import BudgetSpent, Purpose, RateLimited, RemoteError, TenantDown, TimedOut
@@ -137,6 +137,27 @@ def _tell_trail() -> None:
 def look_at_config(config_id: str) -> None:
     """Look once at one tracked config, due or not."""
     look_once(config_id)
+
+
+@shared_task(ignore_result=True)
+def drive_onboarding(onboarding_id: str) -> None:
+    """Work for a few seconds on one request to take in what an organization has."""
+    onboarding.drive(onboarding_id)
+
+
+@shared_task(ignore_result=True)
+def sweep_onboardings() -> None:
+    """Go on with every such request that no worker holds."""
+    for pk in onboarding.due(now=timezone.now()):
+        onboarding.drive(pk)
+
+
+def drive_onboarding_soon(onboarding_id: "UUID") -> None:
+    """Ring the bell for one request; when no broker hears it, the sweep will."""
+    try:
+        drive_onboarding.delay(str(onboarding_id))
+    except Exception as error:  # noqa: BLE001 - whatever the broker raises, the row is queued already
+        logger.warning("The broker cannot be reached (%s); the next sweep takes up %s.", error, onboarding_id)
 
 
 def look_once(config_id: "UUID | str", *, purpose: Purpose = Purpose.PERSON) -> capture.Look | None:

@@ -226,7 +226,7 @@ def test_a_person_chooses_by_numbers_and_is_asked_again_after_a_slip(
 
     assert "There is no number 99 in the list" in out
     assert set(TrackedConfig.objects.values_list("resource_type", flat=True)) == {ASSIST, QUEUE}
-    assert "3 objects newly tracked, 3 objects read, 3 versions kept." in out
+    assert "3 objects newly tracked, 3 of 3 objects read, 3 versions kept by this run." in out
     assert "█" in err
     assert err.endswith("\r\x1b[2K")  # the bar leaves nothing behind
 
@@ -323,25 +323,37 @@ def test_a_version_of_the_history_that_cannot_be_kept_is_in_the_report(world: Wo
 # Stopped and taken up again
 
 
-def test_a_platform_that_falls_silent_ends_the_run_and_the_next_one_goes_on(world: World) -> None:
-    world.practice.add_fault("unavailable_503", path="/routing/queues/.+", times=None)
+def test_a_service_that_is_silent_keeps_no_other_type_from_being_read_and_the_next_run_goes_on(world: World) -> None:
+    world.practice.add_fault("unavailable_503", path="/outbound/campaigns/.+", times=None)
+    some = "outbound.campaign,routing.queue"
 
-    stopped = run("track", "northwind", "--all", "--types", SOME, "--json")
+    stopped = run("track", "northwind", "--all", "--types", some, "--json")
 
     assert stopped.code == 1
-    assert "3 objects in a row had no answer" in stopped.document["stopped"]
-    assert stopped.document["report"]["waiting"] == 3
-    assert len(groups(stopped.document["report"])["silence"]["lines"]) == 3
+    assert stopped.document["stopped"].startswith("Some objects had no answer, although the platform answers.")
+    assert len(groups(stopped.document["report"])["silence"]["lines"]) == stopped.document["report"]["waiting"] == 2
+    assert TrackedConfig.objects.filter(resource_type=QUEUE, live__isnull=False).count() == 3
     assert "To go on: manage.py track northwind --all" in stopped.err
     versions = Snapshot.objects.count()
     world.practice.clear_faults()
 
-    again = run("track", "northwind", "--all", "--types", SOME, "--json")
+    again = run("track", "northwind", "--all", "--types", some, "--json")
 
     assert again.code == 0
-    assert (again.document["added"], again.document["versions_kept"]) == (0, 3)
+    assert (again.document["added"], again.document["versions_kept"]) == (0, 2)
     assert again.document["report"]["waiting"] == 0
-    assert Snapshot.objects.count() == versions + 3
+    assert Snapshot.objects.count() == versions + 2
+
+
+def test_a_platform_that_falls_silent_half_way_ends_the_run(world: World) -> None:
+    world.practice.add_fault("unavailable_503", path="/routing/queues/.+", times=None)
+    world.practice.add_fault("unavailable_503", path="/tokens/me", times=None, after=1)
+
+    stopped = run("track", "northwind", "--all", "--types", QUEUE, "--json")
+
+    assert stopped.code == 1
+    assert stopped.document["stopped"].startswith("The platform is silent, so the rest was not asked for.")
+    assert stopped.document["report"]["waiting"] == 3
 
 
 def test_an_object_that_the_worker_is_reading_is_left_to_it_and_waited_for(world: World) -> None:

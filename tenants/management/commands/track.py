@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tenants import actions, addresses, choosing, connections, discovery, estimating, reporting, sweeping
@@ -111,10 +112,10 @@ class Command(TerminalCommand):
     def _survey(self, tenant: "Tenant", types: "Sequence[ResourceType] | None") -> "Survey":
         try:
             with ProgressBar(self.stderr, what="Types listed", shown=not self.as_json) as bar:
-                platform = connections.connect(tenant, purpose=Purpose.BULK)
-                connections.check_identity(tenant, platform)
+                connect = partial(connections.connect, tenant, purpose=Purpose.BULK)
+                connections.check_identity(tenant, connect())
                 survey = discovery.survey(
-                    platform, types, progress=lambda done, total, title: bar.tell(done, total, f"Listing {title}")
+                    connect, types, progress=lambda done, total, title: bar.tell(done, total, f"Listing {title}")
                 )
         except KeyboardInterrupt:
             raise Stopped("Stopped while listing. Nothing was tracked; run it again.", ExitCode.ERROR) from None
@@ -192,7 +193,7 @@ class Command(TerminalCommand):
                     run = sweeping.first_looks(
                         tenant,
                         types,
-                        platform=connections.connect(tenant, purpose=Purpose.BULK),
+                        connect=partial(connections.connect, tenant, purpose=Purpose.BULK),
                         progress=lambda done, total, config: bar.tell(done, total, _named(config)),
                     )
         except KeyboardInterrupt:
@@ -209,10 +210,9 @@ class Command(TerminalCommand):
             self.print_json({**document, "added": added, "versions_kept": run.versions, "stopped": run.stopped})
         else:
             if chosen:
-                self.tell(
-                    f"{_many(added, 'object')} newly tracked, {_many(run.done, 'object')} read, "
-                    f"{_many(run.versions, 'version')} kept."
-                )
+                read = f"{report.read:,} of {_many(report.tracked, 'object')} read"
+                kept = f"{_many(run.versions, 'version')} kept by this run"
+                self.tell(f"{_many(added, 'object')} newly tracked, {read}, {kept}.")
             self._tell_report(report)
             self._tell_next(tenant, report, run)
         if run.stopped:
