@@ -78,8 +78,8 @@ _WORDS: Final[Mapping[Kind, tuple[str, str, str]]] = MappingProxyType(
             "The object is locked by {name}.",
             "The object is locked, and the platform does not say by whom.",
             (
-                "The console waits and sends the same bytes again while live has not moved; whoever edits it can save "
-                "and leave it to let the rollback through."
+                "The console waits and sends the same bytes again while live has not moved; whoever holds it can let "
+                "the rollback through: save and close it, or stop it."
             ),
         ),
         Kind.LOST_RACE: (

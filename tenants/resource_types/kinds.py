@@ -121,8 +121,10 @@ def _kind_by_the_object(*, status: int, code: str, message: str, params: Mapping
     return Kind.OTHERWISE, ""
 
 
-def holder_in(message: str, params: Mapping[str, str]) -> str:
-    """Give who holds a lock, as the platform says it; empty where it does not."""
+def holder_in(code: str, message: str, params: Mapping[str, str]) -> str:
+    """Give who or what holds a lock, as the platform says it; empty where it does not."""
+    if code.endswith(".campaign.active"):
+        return "the campaign itself, which is running"
     found = _HOLDER.search(message)
     return _short(
         _first(params, "user", "userName", "lockedBy", "lockedUser", "client") or (found["who"] if found else "")

@@ -102,7 +102,7 @@ def understand(
     """
     refusal = classify(rtype, status=status, code=code, message=message)
     if refusal is Refusal.LOCKED:
-        return Understood(refusal, Kind.LOCKED, holder_in(message, params))
+        return Understood(refusal, Kind.LOCKED, holder_in(code, message, params))
     if refusal in _KIND_OF_REFUSAL:
         return Understood(refusal, _KIND_OF_REFUSAL[refusal], "")
     if refusal is Refusal.UNKNOWN and (status == 408 or not 400 <= status < 500):

@@ -152,7 +152,7 @@ def test_a_lock_that_never_ends_is_not_a_storm_and_stays_open(desk: Desk) -> Non
     rollback = desk.approved()
     desk.fault("locked_409", times=None)
     rollback = desk.run(rollback)
-    assert rollback.state == "unknown"
+    assert rollback.state in {"applying", "unknown"}
     assert rollback.attempts.get().state == "open"
     assert rollback.attempts.get().sends.count() <= verdicts.MAX_LOCKED
     assert desk.writes() == []
