@@ -295,7 +295,10 @@ class ResourceType:
     stepped: tuple[str, ...]
     """Read-only members that a step of the procedure brings back: in the digest, in no plain body."""
     nested_volatile: tuple[str, ...]
-    """JSON Pointers, with `*` for any item, to what moves by itself inside a member that counts: not in the digest."""
+    """JSON Pointers, with `*` for any item, to what the platform sets inside a member that counts.
+
+    It is neither in the digest nor in a body.
+    """
     reset: tuple[str, ...]
     """Members that a write takes away, because a body names them otherwise; a plan is refused while live has one."""
     secret: tuple[str, ...]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from tenants.documents import InvalidDocument, Value, compose, found, list_items, root_members, split
+from tenants.documents import InvalidDocument, Value, compose, found, join, list_items, load, root_members, split
 from tenants.documents.patterns import ANY
 from tenants.resource_types.definition import ResourceType, Written
 
@@ -22,10 +22,15 @@ _T = TypeVar("_T")
 def body_members(rtype: ResourceType, raw: bytes) -> dict[str, bytes]:
     """Give an object's root members under the names and in the form that a body has, spelled as they are in `raw`.
 
-    A member that a body names otherwise is not there under the name that a read shows, unless it is the same one.
-    Raises `InvalidDocument` when the document is no JSON object.
+    A member that a body names otherwise is not there under the name that a read shows, unless it is the same one; what
+    the platform sets by itself inside a member (`nested_volatile`) is left out. Raises `InvalidDocument` when the
+    document is no JSON object.
     """
     members = root_members(raw)
+    for pattern in rtype.nested_volatile:
+        root, *below = split(pattern)
+        if root in members:
+            members[root] = _raw_without(members[root], below)
     if not rtype.written_as:
         return members
     shown = {rule.shown_in for rule in rtype.written_as}
@@ -62,6 +67,22 @@ def as_shown(rtype: ResourceType, body: Mapping[str, Value]) -> dict[str, Value]
     return shown
 
 
+def _raw_without(raw: bytes, tokens: Sequence[str]) -> bytes:
+    """Give a raw value without what stands at a pattern below it, every other byte as it was where nothing does."""
+    if next(found(load(raw), join(tokens)), None) is None:
+        return raw
+    token, below = tokens[0], tokens[1:]
+    if token == ANY and raw.startswith(b"["):
+        items = [_raw_without(item, below) for item in list_items(raw)] if below else []
+        return b"[" + b",".join(items) + b"]"
+    kept = {
+        key: _raw_without(member, below) if token in (ANY, key) else member
+        for key, member in root_members(raw).items()
+        if below or token not in (ANY, key)
+    }
+    return compose(kept)
+
+
 @dataclass(frozen=True, slots=True)
 class _Form(Generic[_T]):
     """How to walk and to make documents of one form: values, or the raw bytes of values."""
@@ -89,9 +110,7 @@ _RAW: Final[_Form[bytes]] = _Form(
     composed=compose,
 )
 _VALUES: Final[_Form[Value]] = _Form(
-    below=lambda value, token: [
-        member for _, member in found(value, f"/{token.replace('~', '~0').replace('/', '~1')}")
-    ],
+    below=lambda value, token: [member for _, member in found(value, join([token]))],
     is_list=lambda value: isinstance(value, list),
     is_null=lambda value: value is None,
     listed=list,

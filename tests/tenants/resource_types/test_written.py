@@ -138,3 +138,28 @@ def test_the_version_of_a_planning_group_goes_into_the_body_beside_its_paths() -
         ]
     }
     assert "serviceGoalTemplateId" not in said
+
+
+def test_what_the_platform_sets_inside_a_member_is_in_neither_body_nor_digest() -> None:
+    rtype = get("integrations.action.draft")
+    shown = (
+        b'{"id": "a-1", "name": "Look up order", "version": 3, "contract": {"input": {"inputSchema": {"type" : "object"}, '
+        b'"inputSchemaUri": "/x"}, "output": {"successSchema": {}, "errorSchema": {"type": "object"}}}}'
+    )
+
+    members = written.body_members(rtype, shown)
+
+    assert members["contract"] == b'{"input":{"inputSchema":{"type" : "object"}},"output":{"successSchema":{}}}'
+    without = shown.replace(b', "inputSchemaUri": "/x"', b"")
+    assert content_digest(rtype, value_of(shown)) == content_digest(rtype, value_of(without))
+    plain = b'{"name": "n", "contract": {"input": {"inputSchema": {"a" : 1e2}}}}'
+    assert written.body_members(rtype, plain)["contract"] == b'{"input": {"inputSchema": {"a" : 1e2}}}'
+
+
+def test_the_columns_of_a_decision_table_go_into_a_body_without_their_ids() -> None:
+    rtype = get("businessrules.decisiontable")
+    table = b'{"name": "n", "columns": {"inputs": [{"id": "c-1", "name": "tier"}, {"name": "x"}], "outputs": []}}'
+
+    columns = written.body_members(rtype, table)["columns"]
+
+    assert load(columns) == {"inputs": [{"name": "tier"}, {"name": "x"}], "outputs": []}
