@@ -266,8 +266,8 @@ class Control:
         )
         for resource in self._resources:
             object_id = resource.object_id(path)
-            for organization in organizations if object_id else ():
-                stored = organization.objects.get((resource.family, str(object_id)))
+            for organization in organizations if object_id is not None else ():
+                stored = resource.kept(organization, str(object_id))
                 if stored is not None and resource.there(stored):
                     return resource, organization, stored
         raise not_found(path)

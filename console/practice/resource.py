@@ -120,14 +120,22 @@ class Resource:
         return not stored.deleted
 
     def object_id(self, path: str) -> str | None:
-        """Return the id, as it is kept, of the object that stands at a path, or None."""
+        """Return the id, as it is kept, of the object that stands at a path ("" where there is one only), or None."""
         for mount in self.mounts:
             found = self._found(mount, path)
             if found is not None:
                 at, rest = found
-                if len(rest) == 1:
+                if self.singleton and not rest:
+                    return ""
+                if len(rest) == 1 and not self.singleton:
                     return self.key(at, rest[0])
         return None
+
+    def kept(self, organization: Organization, object_id: str) -> StoredObject | None:
+        """Return the object that is kept under an id, or the one that there is."""
+        if self.singleton:
+            return next(iter(organization.of_family(self.family)), None)
+        return organization.objects.get((self.family, object_id))
 
     def key(self, mount: Mount, object_id: str) -> str:
         """Return the id under which an object is kept."""
@@ -188,10 +196,7 @@ class Resource:
         needed = mount.read if request.method == "GET" else mount.write
         require(request, organization, needed)
         self.check_parent(request, organization, mount)
-        if self.singleton:
-            stored = next(iter(organization.of_family(self.family)), None)
-        else:
-            stored = organization.objects.get((self.family, self.key(mount, object_id)))
+        stored = self.kept(organization, self.key(mount, object_id))
         if stored is None or not self.there(stored) or not self._inside(stored, mount):
             raise not_found(request.path)
         require_in_division(request, organization, needed, division_of(stored))

@@ -42,7 +42,7 @@ CASES = [
     ("users.user", 409, "general.conflict", "Conflict.", Refusal.LOST_RACE),
     ("taskmanagement.worktype", 409, "", "Dependent entities exist.", Refusal.UNKNOWN),
     ("outbound.contactlist", 400, "cannot.update.phone.columns", "does not match", Refusal.FOR_GOOD),
-    ("scim.group", 400, "invalVers", "stale", Refusal.LOST_RACE),
+    ("scim.group", 400, "invalidVers", "stale", Refusal.LOST_RACE),
     ("routing.queue", 409, "general.conflict", "Conflict.", Refusal.UNKNOWN),
     ("routing.queue", 400, "invalidVers", "Version mismatch.", Refusal.LOST_RACE),
     ("routing.queue", 404, "not.found", "", Refusal.FOR_GOOD),
