@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 PRACTICE_PORT ?= 8001
 ROUNDS ?= 3
+ENTRIES ?= 100000
 REAL ?= ../shared/real
 BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
@@ -33,8 +34,9 @@ lint: setup ## Check style, types, templates, who imports whom, and the lock fil
 format: setup ## Bring the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: setup ## Measure what a person waits for, as a table (ROUNDS=10 for steadier figures)
+bench: setup ## Measure what a person waits for, and the trail (ROUNDS=10 for steadier figures, ENTRIES=1000000)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
+	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 
 torture: setup ## Tamper with trails as an owner of the database could (ROUNDS=10000 seeds, ARGS="--seed 77")
 	@$(BIN)/python -m tests.torture $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ARGS)
@@ -54,9 +56,10 @@ pictures: setup ## Take the README's pictures of today's pages
 lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade for the newest versions)
 	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock
 	@$(BIN)/$(subst pyproject.toml --group dev,tests/contract/requirements.in,$(LOCK)) $(UPGRADE) -o tests/contract/requirements.txt
+	@$(BIN)/$(subst pyproject.toml --group dev,tests/bench/peers/requirements.in,$(LOCK)) $(UPGRADE) -o tests/bench/peers/requirements.txt
 
 clean: ## Remove what was made here, except the data in var/
-	@rm -rf .venv .venv-contract .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	@rm -rf .venv .venv-contract .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
 
 help: ## List the targets
 	@echo "Config Vault: find out what changed, go back to what worked."; echo

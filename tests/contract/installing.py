@@ -20,27 +20,27 @@ class NotInstalled(Exception):
         self.reachable = reachable
 
 
-def install(folder: Path, *, environ: Mapping[str, str] | None = None) -> Path:
-    """Return the Python of an environment in `folder` that holds exactly what requirements.txt names.
+def install(folder: Path, *, environ: Mapping[str, str] | None = None, requirements: Path = REQUIREMENTS) -> Path:
+    """Return the Python of an environment in `folder` that holds exactly what the requirements name.
 
     An environment that holds it already is used as it is. Raises `NotInstalled`.
     """
     environ = dict(environ or os.environ)
     environ.pop("VIRTUAL_ENV", None)
     python = folder / "bin" / "python"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     ready = folder / ".ready"
     if ready.exists() and ready.read_text() == wanted and python.exists():
         return python
     shutil.rmtree(folder, ignore_errors=True)
     uv = Path(sys.executable).with_name("uv")
-    sync = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(REQUIREMENTS)]
+    sync = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(requirements)]
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
     # As in the Makefile: uv first, then uv with the machine's certificates (a company's proxy), then pip.
     ways: list[tuple[list[str], dict[str, str]]] = [
         (sync, {}),
         (sync, {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"}),
-        ([*pip, str(REQUIREMENTS)], {}),
+        ([*pip, str(requirements)], {}),
     ]
     said = _run([sys.executable, "-m", "venv", str(folder)], environ)
     for command, more in ways if said is None else []:
