@@ -269,6 +269,8 @@ class _Driver:
             fields["retry_at"] = self._retry_at(send, asked_for=fields.pop("retry_after", None), locked=locked)
         fields.pop("retry_after", None)
         transitions.end_send(send, horizon_seconds=horizon, **fields)
+        told = {key: fields.get(key) for key in ("outcome", "status", "code", "correlation_id")}
+        log.info("write.answered", attempt=str(self.attempt.pk), send=send.number, **told)
         if fields["outcome"] is SendOutcome.UNAUTHORIZED:
             self.platform.forget_token()
         return True

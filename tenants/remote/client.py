@@ -7,6 +7,7 @@ tenant's gate first (`manners`), and what became of it is told to the gate.
 """
 
 import base64
+import logging
 import os
 import random
 import time
@@ -39,6 +40,8 @@ from tenants.remote.permissions import granted
 from tenants.remote.refusing import check_json, error_of
 from tenants.remote.tokens import Token, TokenCache, credentials_refused, token_in
 from tenants.resource_types.definition import Paging
+
+logger = logging.getLogger(__name__)
 
 USER_AGENT: Final = "config-vault/0.1 (guarded rollbacks)"
 TOKENS: Final = TokenCache(clock=time.monotonic)
@@ -357,6 +360,14 @@ class Platform:
         except RemoteWrong:
             self._gate.answered(admission)
             raise
+        logger.log(
+            logging.DEBUG if answer.status < 400 or answer.status == 404 else logging.INFO,
+            "%s %s was answered with %s",
+            method,
+            url.partition("?")[0],
+            answer.status,
+            extra={"status": answer.status, "correlation_id": answer.correlation_id, "elapsed_ms": answer.elapsed_ms},
+        )
         if answer.status == 408 or answer.status >= 500:
             self._failed(admission, _unavailable(answer, asked=method))
         elif answer.status == 429:

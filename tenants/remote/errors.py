@@ -24,6 +24,9 @@ class RemoteError(Exception):
         retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
+        if correlation_id and correlation_id not in sentence:
+            # By it the platform's support finds the request, so it goes wherever the sentence goes.
+            sentence = f"{sentence} Correlation id {correlation_id}."
         super().__init__(sentence)
         self.sentence = sentence
         self.status = status

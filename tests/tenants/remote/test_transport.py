@@ -475,5 +475,5 @@ def test_an_error_survives_the_way_between_two_processes() -> None:
     after = pickle.loads(pickle.dumps(before))  # noqa: S301 - our own bytes
 
     assert type(after) is RemoteUnavailable
-    assert str(after) == "Busy."
+    assert str(after) == "Busy. Correlation id c-1."
     assert vars(after) == vars(before)
