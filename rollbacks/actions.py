@@ -132,6 +132,7 @@ def _frozen(
         base_digest=live.base.digest,
         target_digest=survey.target_digest,
         expected_version=survey.expected_version,
+        notes=list(survey.notes),
         guard_level=survey.guard_level,
         type_profile=survey.rtype.profile,
         plan_digest=survey.plan_digest,

@@ -70,7 +70,7 @@ def apply(
         )
     except transitions.RunRefused as refused:
         # Where somebody else was quicker since the survey, the turn is theirs.
-        turn = one_object.open_attempt_sentence(rollback.config)
+        turn = one_object.open_attempt_on_any(rollback.config, survey.steps)
         lost = [guards.wait_turn(turn) if turn and one.guard == "in_flight" else one for one in refused.checks]
         return transitions.refuse_run(rollback, lost, actor=actor)
     except IllegalMove:
@@ -136,10 +136,26 @@ def _plan_still_holds(rollback: Rollback, survey: surveys.Survey) -> guards.Chec
     if survey.live is not None and survey.guard_level != rollback.guard_level:
         return guards.check_guard_level(planned=rollback.guard_level, now=survey.guard_level, why=survey.proof.sentence)
     if survey.live is not None and survey.plan_digest != rollback.plan_digest and not survey.refusals:
-        what = "a member that is taken from live changed" if same_rules else "the rules of its type changed"
+        what = _what_changed(rollback, survey) if same_rules else "the rules of its type changed"
         return guards.check_live_unchanged(
             seen=rollback.plan_digest,
             now=survey.plan_digest,
             moved=f"the plan made from it now is another one, because {what}.",
         )
     return guards.check_live_unchanged(seen="", now="", moved="")
+
+
+def _what_changed(rollback: Rollback, survey: surveys.Survey) -> str:
+    """Say which step of the plan would be another one now."""
+    now = {(step.kind, step.resource_type, step.object_id): step for step in survey.steps}
+    for step in rollback.steps.all():
+        planned = facts.planned(step)
+        fresh = now.pop((planned.kind, planned.resource_type, planned.object_id), None)
+        which = f"step {step.number} ({step.title[0].lower()}{step.title[1:]})"
+        if fresh is None:
+            return f"{which} is not to be done any more"
+        if fresh.base != planned.base:
+            return f"what {which} writes has changed since"
+    if now:
+        return "there is more to do by now"
+    return "a member that is taken from live changed"

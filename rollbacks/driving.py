@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from os import getpid, kill
@@ -18,16 +18,16 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from rollbacks import audit, explaining, facts, leases, proofs, surveys, transitions
+from rollbacks import audit, explaining, facts, leases, proofs, stepping, transitions
+from rollbacks.looking import Look, Looking
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.plans import usable_for_if_match
-from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
-from tenants import archive, capture, connections, importing
-from tenants import live as live_object
+from rollbacks.readiness import judge_draft
+from rollbacks.verdicts import Close, Decision, Guarded, Seen, SendNow, SendOutcome, Sent, Verdict, Wait, judge
+from tenants import archive, connections
 from tenants.documents import InvalidDocument
-from tenants.models import Snapshot
-from tenants.remote import Answer, ObjectMissing, Platform, Purpose, RemoteError, RemoteUnknown, error_body
-from tenants.resource_types import Refusal, ResourceType, catalogue, projection, understand
+from tenants.remote import Answer, Platform, Purpose, RemoteError, error_body
+from tenants.resource_types import Refusal, ResourceType, catalogue, understand
 
 log = structlog.get_logger(__name__)
 
@@ -88,13 +88,26 @@ def is_dead(driver: str) -> bool:
 def drive(
     attempt_id: UUID, *, platform: Platform | None = None, pace: Pace = PACE, sleep: Sleep = time.sleep
 ) -> Attempt:
-    """Drive one open attempt towards its end: read first, then judge, then close, wait or send.
+    """Drive one open attempt towards its end, and the steps after it: read first, then judge, then close, wait or send.
 
-    Returns the attempt, closed or still open; an open one is looked at again by `recover`. Returns at once when
-    somebody else holds its lease.
+    Returns the last attempt that was driven, closed or still open; an open one is looked at again by `recover`. Returns
+    at once when somebody else holds its lease.
     """
-    drivers = _Driver.of(attempt_id, platform=platform, pace=pace, sleep=sleep)
-    return drivers.run()
+    while True:
+        driver = _Driver.of(attempt_id, platform=platform, pace=pace, sleep=sleep)
+        attempt = driver.run()
+        following = _following(attempt)
+        if following is None:
+            return attempt
+        attempt_id, platform = following, driver.platform
+
+
+def _following(attempt: Attempt) -> UUID | None:
+    """Give the open attempt of the step after this one, which was closed; None for none."""
+    if attempt.state != Attempt.State.CLOSED:
+        return None
+    opened = Attempt.objects.filter(rollback=attempt.rollback_id, state=Attempt.State.OPEN)
+    return opened.values_list("pk", flat=True).first()
 
 
 def load(rollback_id: UUID) -> Rollback:
@@ -109,24 +122,13 @@ def horizon_of(rtype: ResourceType, pace: Pace) -> float:
 
 
 @dataclass(slots=True)
-class _Read:
-    """What one look at the object showed."""
-
-    live: Seen | Vanished | None
-    answer: Answer | None = None
-    successor: Seen | None = None
-    successor_snapshot: Snapshot | None = None
-    problem: str = ""
-
-
-@dataclass(slots=True)
 class _Driver:
     """One driver of one attempt, from its claim to its end or its release."""
 
     attempt: Attempt
     rollback: Rollback
     step: Step
-    rtype: ResourceType
+    looking: Looking
     platform: Platform
     pace: Pace
     sleep: Sleep
@@ -138,12 +140,13 @@ class _Driver:
         attempt = Attempt.objects.select_related("step").get(pk=attempt_id)
         step = attempt.step
         rollback = load(attempt.rollback_id)
+        platform = platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK)
         return cls(
             attempt=attempt,
             rollback=rollback,
             step=step,
-            rtype=catalogue.get(rollback.config.resource_type),
-            platform=platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK),
+            looking=Looking.at(rollback, step, platform),
+            platform=platform,
             pace=pace,
             sleep=sleep,
             lease=leases.Lease(driver_name(), pace.lease),
@@ -163,24 +166,26 @@ class _Driver:
         wait = self.pace.first_wait
         while leases.claim_attempt(self.attempt, lease=self.lease):
             self.attempt.refresh_from_db()
-            read = self._read()
+            look = self.looking.look()
             now = timezone.now()
             sends = list(self.attempt.sends.all())
             decision = judge(
                 self.guarded,
                 [_sent(send) for send in sends],
-                read.live,
-                successor=read.successor,
+                look.live,
+                successor=look.successor,
                 horizon_over=now >= self.attempt.horizon_at,
             )
+            if isinstance(decision, SendNow) and self.step.kind == Step.Kind.PUBLISH:
+                decision = self._ready_to_publish(decision, sends, now)
             log.info("attempt.judged", attempt=str(self.attempt.pk), decision=repr(decision)[:300])
             if isinstance(decision, Close):
-                self._close(decision, read)
+                self._close(decision, look)
                 break
             if isinstance(decision, SendNow):
                 pause = _seconds_until(sends[-1].retry_at if sends else None, now)
                 if pause <= 0:
-                    if not self._send(read):
+                    if not self._send(look):
                         break
                     wait = self.pace.first_wait
                     continue
@@ -189,7 +194,7 @@ class _Driver:
                 wait = min(wait * 1.6, self.pace.longest_wait)
                 if decision.overdue:
                     refusal = facts.last_refusal(self.attempt)
-                    why = explaining.explain_waiting(decision, read.problem, refusal=refusal)
+                    why = explaining.explain_waiting(decision, self.step, look.problem, refusal=refusal)
                     transitions.mark_overdue(self.attempt, verdict=decision.verdict, why=why)
             if now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
                 leases.release_attempt(
@@ -205,43 +210,28 @@ class _Driver:
         age = (now - self.attempt.opened_at).total_seconds()
         return timedelta(seconds=max(pause, self.pace.longest_wait, min(age / 10, self.pace.rarest_look)))
 
-    def _read(self) -> _Read:
-        """Read live, and the expected version from the platform's history where live has moved beyond it."""
+    def _ready_to_publish(self, decision: SendNow, sends: Sequence[Send], now: datetime) -> Decision:
+        """Look at the draft that is about to be published: only what the plan says may be, and only once it can."""
         try:
-            # Who recovers an attempt may have other credentials than who began it.
-            connections.check_identity(self.rollback.tenant, self.platform)
-            answer = live_object.read(self.rollback.config, self.platform)
-            live = self._seen(answer)
-        except ObjectMissing as error:
-            return _Read(Vanished(), problem=error.sentence)
+            draft = self.looking.draft()
         except RemoteError as error:
-            return _Read(None, problem=error.sentence)
+            return Wait(overdue=now >= self.attempt.horizon_at, why=f"The draft could not be read. {error.sentence}")
         except archive.UnusableContent as error:
-            return _Read(None, problem=str(error))
-        read = _Read(live, answer)
-        expected = self.step.expected_version
-        beyond = expected is not None and live.version is not None and live.version > expected
-        if beyond and self.rtype.history_version_path is not None and expected is not None:
-            try:
-                read.successor_snapshot = importing.read_version(self.rollback.config, expected, self.platform)
-                read.successor = _seen_in_history(read.successor_snapshot)
-            except RemoteUnknown as error:
-                # Only for now: a verdict is for good, so it waits for what the history may still tell.
-                return _Read(None, problem=error.sentence)
-            except (RemoteError, archive.UnusableContent) as error:
-                read.problem = str(error)
-        return read
+            return Wait(overdue=now >= self.attempt.horizon_at, why=f"The draft could not be read. {error}")
+        return judge_draft(
+            decision,
+            draft,
+            target_digest=self.step.target_digest,
+            sent_version=self.step.sent_version,
+            nothing_sent=not sends,
+            horizon_over=now >= self.attempt.horizon_at,
+        )
 
-    def _seen(self, answer: Answer) -> Seen:
-        value = archive.check(self.rollback.config, self.rtype, answer.body)
-        base = surveys.base_of(self.rtype, answer, value)
-        return Seen(base.version, base.etag, base.digest, projection.author_of_change(value))
-
-    def _send(self, read: _Read) -> bool:
+    def _send(self, look: Look) -> bool:
         """Send the frozen bytes once; False when the lease was lost before they could leave."""
-        compared = read.answer.received_at if read.answer else timezone.now()
+        compared = look.answer.received_at if look.answer else timezone.now()
         window = _milliseconds(timezone.now() - compared) if self.guarded.level == "C" else None
-        horizon = horizon_of(self.rtype, self.pace)
+        horizon = horizon_of(self.looking.rtype, self.pace)
         try:
             send = transitions.begin_send(
                 self.attempt, lease=self.lease, horizon_seconds=horizon, race_window_ms=window
@@ -249,7 +239,7 @@ class _Driver:
         except leases.LeaseLost:
             return False
         except transitions.RunRefused as refused:
-            self._hold(refused, read)
+            self._hold(refused, look)
             return False
         if_match = facts.bytes_or_none(self.attempt.if_match)
         body = bytes(self.step.body)
@@ -275,11 +265,11 @@ class _Driver:
             self.platform.forget_token()
         return True
 
-    def _hold(self, refused: transitions.RunRefused, read: _Read) -> None:
+    def _hold(self, refused: transitions.RunRefused, look: Look) -> None:
         """End an attempt of which nothing was sent; leave one open whose earlier copy may still land."""
         if not self.attempt.sends.exists():
             because = f"before the first byte left, {str(refused)[:-1]}"
-            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), read)
+            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), look)
             return
         transitions.mark_overdue(self.attempt, verdict=None, why=f"{refused} The console keeps reading.")
         later = timezone.now() + self._until_next_look(0.0, timezone.now())
@@ -302,7 +292,9 @@ class _Driver:
         if 200 <= answer.status < 300:
             return {**fields, **self._fields_of_success(answer)}
         said = error_body(answer)
-        no = understand(self.rtype, status=answer.status, code=said.code, message=said.message, params=said.params)
+        no = understand(
+            self.looking.rtype, status=answer.status, code=said.code, message=said.message, params=said.params
+        )
         return {
             **fields,
             "code": said.code[:200],
@@ -317,56 +309,38 @@ class _Driver:
         if not answer.body:
             return {"outcome": SendOutcome.APPLIED, "answered_etag": answer.etag}
         try:
-            value = archive.check(self.rollback.config, self.rtype, answer.body)
+            version, digest = self.looking.answered(answer)
         except (archive.UnusableContent, InvalidDocument) as error:
             # A gateway's page with status 200 is no answer of the platform.
             return {"outcome": SendOutcome.UNKNOWN, "message": str(error)}
-        base = surveys.base_of(self.rtype, answer, value)
         return {
             "outcome": SendOutcome.APPLIED,
-            "answered_version": base.version,
-            "answered_digest": base.digest,
+            "answered_version": version,
+            "answered_digest": digest,
             "answered_etag": answer.etag,
         }
 
-    def _close(self, decision: Close, read: _Read) -> None:
-        snapshot = self._keep(read)
+    def _close(self, decision: Close, look: Look) -> None:
+        snapshot = self.looking.keep(look)
         evidence = dict(decision.evidence)
-        if isinstance(read.live, Seen):
+        if isinstance(look.live, Seen):
             evidence["live"] = {
-                "version": read.live.version,
-                "etag": facts.etag_text(read.live.etag),
-                "digest": read.live.digest,
-                "author": read.live.author,
+                "version": look.live.version,
+                "etag": facts.etag_text(look.live.etag),
+                "digest": look.live.digest,
+                "author": look.live.author,
             }
         transitions.close_attempt(
             self.attempt,
             verdict=decision.verdict,
             evidence=evidence,
-            explanation=explaining.explain(decision, self.rollback, refusal=facts.last_refusal(self.attempt)),
+            explanation=explaining.explain(decision, self.step, refusal=facts.last_refusal(self.attempt)),
             read_back=snapshot,
             actor=audit.CONSOLE,
+            going_on=stepping.GoingOn(
+                self.lease, lambda step: horizon_of(catalogue.get(step.resource_type), self.pace)
+            ),
         )
-
-    def _keep(self, read: _Read) -> Snapshot | None:
-        """Keep what was read as versions of the object, and give the one that was judged."""
-        config = self.rollback.config
-        if read.answer is None:
-            return None
-        try:
-            look = capture.remember(
-                config, self.rtype, read.answer, source=Snapshot.Source.READ_BACK, now=timezone.now(), confirmed=True
-            )
-        except archive.UnusableContent:
-            return None
-        if read.successor_snapshot is not None:
-            return read.successor_snapshot
-        return look.snapshot if look is not None else None
-
-
-def _seen_in_history(snapshot: Snapshot) -> Seen:
-    author = projection.author_of_change(archive.value_of(snapshot))
-    return Seen(snapshot.version, facts.bytes_or_none(snapshot.etag), snapshot.digest, author)
 
 
 def _sent(send: Send) -> Sent:

@@ -5,7 +5,7 @@ still has to do (an approval).
 """
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -56,6 +56,7 @@ TITLES: dict[str, str] = {
     "version": "The version number follows from live",
     "guard_level": "The write is guarded as it was approved",
     "probe": "The guard of this object can be probed",
+    "steps": "Every step is known beforehand",
     "no_op": "There is something to change",
     "in_flight": "No other write to this object is under way",
     "approvals": "Enough people have approved",
@@ -196,6 +197,14 @@ def refuse_altered_plan() -> Check:
     )
 
 
+def refuse_other_rules() -> Check:
+    """Refuse a plan that was made, and approved, under other rules of its type."""
+    return _refuses(
+        "type",
+        "The rules of this type are others than those that the plan was approved under. Nothing was sent. Plan again.",
+    )
+
+
 def refuse_schema(problem: str) -> Check:
     """Refuse a body that cannot be composed at all."""
     return _refuses("schema", f"{problem} Nothing was sent. Restore the whole version instead, or choose other values.")
@@ -208,11 +217,14 @@ def _suggest(key: str, known: Collection[str]) -> str:
     return f"{key} (did you mean {near[0]}?)" if near else key
 
 
-def check_type(why_read_only: str) -> Check:
-    """Refuse a type that nobody may write, or whose way back the console cannot go."""
+def check_type(why_read_only: str, *, procedure: str = "") -> Check:
+    """Refuse a type that nobody may write, or whose way back the console cannot go.
+
+    `procedure` says what it takes where a plain write of the object is not all.
+    """
     if why_read_only:
         return _refuses("type", f"{why_read_only} Nothing was sent. Its versions can be compared and downloaded here.")
-    return _holds("type", "A plain write takes it back.")
+    return _holds("type", f"Taking it back {procedure}." if procedure else "A plain write takes it back.")
 
 
 def check_restorable(
@@ -320,6 +332,15 @@ def check_version(*, rule: str, base: int | None, sent: int | None, expected: in
     if rule == "increment":
         return _holds("version", f"Live is {base}, the body carries {sent}.")
     return _holds("version", f"Live is {base}, the body repeats it, and the server makes it {expected}.")
+
+
+def check_steps(problems: Collection[str], *, titles: Sequence[str]) -> Check:
+    """Refuse a plan of several steps that cannot be made; where it can, say how many and what they are."""
+    if problems:
+        return _refuses("steps", f"{' '.join(problems)} Nothing was sent. Look at the object on the platform itself.")
+    if len(titles) == 1:
+        return _holds("steps", f"There is one: {titles[0][0].lower()}{titles[0][1:]}.")
+    return _holds("steps", f"There are {len(titles)}; each is begun only when the one before it stands.")
 
 
 def check_no_op(*, live: str, target: str, version: int, chosen: int = 0) -> Check:

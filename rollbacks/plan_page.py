@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
-from rollbacks import actions, guards, showing
+from rollbacks import actions, guards, showing, step_rows
 from rollbacks.models import Rollback
 from rollbacks.states import PENDING
 from tenants import access, archive
@@ -206,6 +206,7 @@ def _page(
         "only": asked.only,
         "again": asked.again,
         "survey": survey,
+        "step_rows": step_rows.planned_rows(survey.steps) if survey and step_rows.in_steps(survey.steps) else [],
         "live": survey.live if survey is not None else None,
         "problem": problem,
         "moved": _moved(refusals),

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from rollbacks import facts, propagation
-from rollbacks.models import Attempt, AuditEntry, PropagationWatch, Rollback, Send
+from rollbacks import facts, propagation, step_rows
+from rollbacks.models import Attempt, AuditEntry, PropagationWatch, Rollback, Send, Step
 from rollbacks.refusals import waiting_sentence
 from rollbacks.showing import bytes_in_words
 from rollbacks.states import RUNNING, State
+from rollbacks.step_rows import StepRow
 from rollbacks.verdicts import MAX_LOCKED, MAX_SENDS, SendOutcome, tries_left
 
 OK: Final = "ok"
@@ -47,6 +48,14 @@ class Progress:
     running: bool
     done: int
     total: int
+    steps: tuple[StepRow, ...] = ()
+    """Every step as it stands, where there are several; `lines` then tell of the one that was begun last."""
+
+    @property
+    def current(self) -> StepRow | None:
+        """The step that the lines tell of."""
+        begun = [row for row in self.steps if row.word and row.word != "not begun"]
+        return begun[-1] if begun else None
 
     @property
     def sentence(self) -> str:
@@ -61,8 +70,10 @@ def is_running(rollback: Rollback) -> bool:
 
 def progress_of(rollback: Rollback) -> Progress | None:
     """Tell a run from its rows; None when nobody has asked for one yet."""
-    attempt = Attempt.objects.filter(rollback=rollback).select_related("read_back").first()
+    attempts = Attempt.objects.filter(rollback=rollback).select_related("read_back", "step")
+    attempt = attempts.order_by("-step__number").first()
     running = is_running(rollback)
+    rows = step_rows.rows_of(rollback)
     if attempt is None:
         if not running:
             return None
@@ -70,11 +81,11 @@ def progress_of(rollback: Rollback) -> Progress | None:
             Line(OK, "Run asked for", f"by {rollback.run_requester}"),
             Line(NOW, "Looking at live and checking every guard again"),
             Line(STILL, "Record the intent"),
-            Line(STILL, _sending_words(rollback)),
+            Line(STILL, _sending_words(rollback, rollback.steps.first())),
             Line(STILL, "Read back"),
             Line(STILL, "Record the verdict"),
         ]
-        return _progress(lines, running=True)
+        return _progress(lines, running=True, rows=rows)
     entries = {
         entry.action: entry
         for entry in AuditEntry.objects.filter(rollback=rollback, attempt=attempt).only("action", "seq").order_by("seq")
@@ -82,28 +93,34 @@ def progress_of(rollback: Rollback) -> Progress | None:
     sends = list(attempt.sends.all())
     closed = attempt.state == Attempt.State.CLOSED
     lines = [
-        Line(OK, "Every guard holds on a fresh look at live", _base_words(rollback)),
+        Line(OK, "Every guard holds on a fresh look at live", _base_words(attempt.step)),
         Line(OK, "Intent recorded", f"entry #{entries['write.intent'].seq}" if "write.intent" in entries else ""),
-        *_send_lines(rollback, sends, closed=closed),
+        *_send_lines(rollback, attempt, sends, closed=closed),
         _reading_line(attempt, sends, closed=closed),
         _verdict_line(rollback, attempt, entries.get("write.outcome")),
         *_routing_lines(rollback),
     ]
-    return _progress(lines, running=running)
+    if attempt.step.number > 1:
+        lines[0] = Line(OK, f"Step {attempt.step.number - 1} stands")
+    return _progress(lines, running=running, rows=rows)
 
 
-def _progress(lines: list[Line], *, running: bool) -> Progress:
+def _progress(lines: list[Line], *, running: bool, rows: list[StepRow]) -> Progress:
     done = sum(line.standing in {OK, NO, WARN} for line in lines)
-    return Progress(lines=tuple(lines), running=running, done=done, total=len(lines))
+    before = len(lines) * (sum(bool(row.word) and row.word != "not begun" for row in rows) - 1) if rows else 0
+    total = len(lines) * max(1, len(rows))
+    return Progress(lines=tuple(lines), running=running, done=max(0, before) + done, total=total, steps=tuple(rows))
 
 
-def _base_words(rollback: Rollback) -> str:
-    version = "" if rollback.base_version is None else f"v{rollback.base_version}"
-    etag = bytes_in_words(rollback.base_etag)
+def _base_words(step: Step) -> str:
+    version = "" if step.base_version is None else f"v{step.base_version}"
+    etag = bytes_in_words(step.base_etag)
     return " · ".join(part for part in (version, f"ETag {etag}" if etag else "") if part)
 
 
-def _sending_words(rollback: Rollback) -> str:
+def _sending_words(rollback: Rollback, step: Step | None) -> str:
+    if step is not None and step.kind != Step.Kind.WRITE:
+        return step.title
     guard = {"A": " with If-Match", "B": " with its version number"}.get(rollback.guard_level, "")
     return f"Send the content of v{rollback.target.version}{guard}"
 
@@ -114,11 +131,11 @@ def outcome_words(outcome: str, *, closed: bool) -> str:
     return "no answer was recorded" if closed and known is SendOutcome.UNDER_WAY else _OUTCOMES[known]
 
 
-def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[Line]:
+def _send_lines(rollback: Rollback, attempt: Attempt, sends: list[Send], *, closed: bool) -> list[Line]:
     if not sends:
         if closed:
             return [Line(NO, "Nothing was sent")]
-        return [Line(NOW, _sending_words(rollback))]
+        return [Line(NOW, _sending_words(rollback, attempt.step))]
     lines = []
     most = MAX_LOCKED if any(send.outcome == SendOutcome.LOCKED for send in sends) else MAX_SENDS
     for send in sends:
@@ -145,6 +162,9 @@ def _send_lines(rollback: Rollback, sends: list[Send], *, closed: bool) -> list[
 def _reading_line(attempt: Attempt, sends: list[Send], *, closed: bool) -> Line:
     if closed:
         back = attempt.read_back
+        if back is None and attempt.evidence.get("live"):
+            shown = attempt.evidence["live"].get("version")
+            return Line(OK, "Read back", "" if shown is None else f"v{shown}")
         if back is None:
             return Line(WARN, "Live could not be read back")
         etag = bytes_in_words(back.etag)

@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from rollbacks import actions, progress, propagation, showing, surveys, waiting
+from rollbacks import actions, differences, progress, propagation, showing, step_rows, waiting
 from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback
 from rollbacks.states import PENDING, State
 from tenants import access, archive
@@ -181,7 +181,10 @@ def _page(
     request: HttpRequest, rollback: Rollback, *, problem: str = "", typed: Any = None, status: int = 200
 ) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]  # as above
-    attempt = Attempt.objects.filter(rollback=rollback).select_related("read_back__document").first()
+    attempts = list(
+        Attempt.objects.filter(rollback=rollback).select_related("read_back__document", "step").order_by("step__number")
+    )
+    attempt = attempts[-1] if attempts else None
     allowed = allowed_for(user, rollback, attempt)
     running = progress.is_running(rollback)
     watch = propagation.watch_of(rollback)
@@ -196,7 +199,7 @@ def _page(
         "config": rollback.config,
         "attempt": attempt,
         "writes": list(rollback.steps.select_related("attempt")),
-        "sends": list(attempt.sends.all()) if attempt is not None else [],
+        "parts": [step_rows.part_of(one.step, one, evidence_of(one)) for one in attempts],
         "steps": _steps(rollback),
         "banner": banner_of(rollback, attempt),
         "progress": progress.progress_of(rollback),
@@ -218,7 +221,7 @@ def _page(
         "requester": showing.requester_of(rollback),
         "may_take_evidence": access.may(user, rollback.tenant, Role.AUDITOR, Role.APPROVER, Role.OPERATOR),
         "level": showing.LEVELS[rollback.guard_level],
-        "evidence": evidence_of(rollback, attempt),
+        "step_rows": step_rows.rows_of(rollback),
         "approved_by": showing.names_in_words(
             [showing.name_of(one.approver) for one in approvals if one.decision == Approval.Decision.APPROVED],
             word="and",
@@ -307,7 +310,7 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
         case State.APPLYING:
             return Banner("info", "refresh", f"Going back to {version}", "This page follows by itself.")
         case State.APPLIED if rollback.verdict == "verified":
-            bears = f" as v{after.version}" if after is not None else ""
+            bears = f" as v{after.version}" if after is not None and after.config_id == rollback.config_id else ""
             return Banner("ok", "check", f"Verified: {content} {are} live{bears}.", told)
         case State.APPLIED if rollback.verdict == "reached":
             return Banner("info", "check", f"Reached: live has {content}; who wrote it is not proven.", told)
@@ -321,8 +324,10 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
             return Banner("warn", "user", "Closed by a person: presumed not applied.", told)
         case State.REFUSED:
             return Banner("warn", "cross", "Refused: nothing was changed.", told)
-        case State.FAILED:
+        case State.FAILED if rollback.verdict == "divergent":
             return Banner("danger", "alert", "Alarm: the platform stored something else than was sent.", told)
+        case State.FAILED:
+            return Banner("danger", "alert", _in_part(rollback), told)
         case State.UNKNOWN if attempt is not None and attempt.state == Attempt.State.OPEN:
             return Banner("warn", "clock", "The outcome is still open. The console keeps reading.", told)
         case State.UNKNOWN:
@@ -333,16 +338,26 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
             return Banner("warn", "clock", "Expired. Nothing was sent.", told)
 
 
-def evidence_of(rollback: Rollback, attempt: Attempt | None) -> list[tuple[str, str]]:
+def _in_part(rollback: Rollback) -> str:
+    """Say how many of the steps stand, so that nobody takes the rollback for done or for undone."""
+    rows = step_rows.rows_of(rollback)
+    standing = sum(row.word == "stands" for row in rows)
+    live = any(row.word == "stands" and not row.draft for row in rows)
+    stand = f"{standing} of {len(rows)} steps {'stands' if standing == 1 else 'stand'}"
+    return f"Carried out in part: {stand}.{'' if live else ' Live has not changed.'}"
+
+
+def evidence_of(attempt: Attempt) -> list[tuple[str, str]]:
     """Give what a verdict rests on, in words."""
-    if attempt is None or attempt.state != Attempt.State.CLOSED:
+    if attempt.state != Attempt.State.CLOSED:
         return []
     found: dict[str, Any] = attempt.evidence
     facts = []
     if found.get("nothing_sent"):
-        facts.append(("Sent", "nothing: live was not the base any more before the first send"))
+        facts.append(("Sent", "nothing: what it writes was not what the plan says before the first send"))
     if found.get("confirmed_by") == "answer":
-        numbered = f" that carries version {rollback.expected_version}" if rollback.expected_version is not None else ""
+        expected = attempt.step.expected_version
+        numbered = f" that carries version {expected}" if expected is not None else ""
         facts.append(("Answer", f"a success{numbered}"))
     if "author_is_us" in found:
         ours = bool(found["author_is_us"])
@@ -364,7 +379,7 @@ def evidence_of(rollback: Rollback, attempt: Attempt | None) -> list[tuple[str, 
 
 def _frozen_difference(rollback: Rollback) -> tuple[list[showing.ChangeRow], str]:
     try:
-        difference = surveys.difference_of(rollback)
+        difference = differences.difference_of(rollback)
     except (archive.UnusableContent, catalogue.UnknownType) as error:
         return [], f"The difference cannot be shown. {error}"
     return showing.change_rows(difference.changes), ""

@@ -3,12 +3,14 @@
     awaiting_approval ──approve──▶ approved ──begin──▶ applying ──close──▶ applied | conflict | refused | failed |
     unknown
             │                         │                    │
-            │                         ├─refuse──▶ refused   └─overrun──▶ unknown ──close──▶ (any of the above)
+            │                         ├─refuse──▶ refused   ├─next──▶ applying
+            │                         │                     └─overrun──▶ unknown ──close──▶ (any of the above)
             │                         └─move────▶ conflict
             └── cancel ▶ cancelled    expire ▶ expired      (both from the first two only)
 
 `unknown` is a state of its own: nobody can say yet, or ever, what happened. While the attempt is still open it can be
-left for any end; once the attempt is closed as *indeterminate* it is an end itself.
+left for any end, or for *applying* when its step turns out to stand and another one follows; once the attempt is closed
+as *indeterminate* it is an end itself.
 """
 
 from enum import StrEnum
@@ -35,7 +37,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.CANCELLED, State.EXPIRED}),
     State.APPROVED: frozenset({State.APPLYING, State.REFUSED, State.CONFLICT, State.CANCELLED, State.EXPIRED}),
     State.APPLYING: _ENDS_OF_A_WRITE,
-    State.UNKNOWN: _ENDS_OF_A_WRITE,
+    State.UNKNOWN: _ENDS_OF_A_WRITE | {State.APPLYING},
     State.APPLIED: frozenset(),
     State.REFUSED: frozenset(),
     State.CONFLICT: frozenset(),
@@ -64,6 +66,12 @@ def check_move(before: State, after: State) -> None:
     """Return when the move is legal; raise IllegalMove otherwise."""
     if after not in MOVES[before]:
         raise IllegalMove(before, after)
+
+
+def check_begin(before: State) -> None:
+    """Return when a rollback may be carried out from its start; raise IllegalMove otherwise."""
+    if before is not State.APPROVED:
+        raise IllegalMove(before, State.APPLYING)
 
 
 def sources_of(after: State) -> frozenset[State]:

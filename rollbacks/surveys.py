@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from rollbacks import facts, guards, one_object, permitting, plans, proofs
+from rollbacks import differences, facts, guards, one_object, permitting, planning, plans, procedures, proofs
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths, references
 from tenants import live as live_object
-from tenants.documents import Difference, InvalidDocument, Value, compare
+from tenants.documents import Difference, InvalidDocument, Value
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, Platform, RemoteError, RemoteUnknown
-from tenants.resource_types import ResourceType, VersionRule, catalogue, projection, secrets, written
+from tenants.resource_types import ResourceType, VersionRule, catalogue, projection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,8 @@ class Survey:
     proof: proofs.Proof
     """What probes have shown of the type's guard in this tenant."""
     checks: tuple[guards.Check, ...]
+    notes: tuple[str, ...] = ()
+    """What the plan leaves out or alone, in whole sentences."""
 
     @property
     def refusals(self) -> tuple[guards.Check, ...]:
@@ -114,46 +116,40 @@ def take_survey(
     live, why_not = _live(config, platform)
     old, recorded_digest, target_problem = _target(config, rtype, target)
     wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
-    body = _body(rtype, wanted, live) if wanted is not None and live is not None else None
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
     proof = proofs.proof_of(tenant, rtype)
     level = proof.level(live.base.etag if live else None)
-    steps: tuple[plans.PlannedStep, ...] = ()
-    if live is not None and body is not None:
-        steps = (_plain_write(config, rtype, live, body, level=level, target_digest=target_digest),)
+    plan = procedures.Plan()
+    if live is not None and wanted is not None:
+        situation = _situation(config, target, live, wanted, target_digest=target_digest, level=level, only=only)
+        plan = _plan(config, situation, platform)
+    steps = plan.steps
     needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
     given = facts.approvals_given(planned) if planned is not None else 0
     checks = [
-        guards.check_type(rtype.why_read_only),
+        guards.check_type(rtype.why_read_only, procedure=rtype.procedure.sentence if rtype.procedure else ""),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
-        *check_access(config, [rtype], platform, live=live, target=old),
+        *check_access(config, planning.types_written(rtype, steps), platform, live=live, target=old),
         _live_unchanged(planned, live, why_not),
         guards.check_target_readable(target_problem, size=target.document.size),
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
     ]
     if only_problem is not None:
         checks.append(guards.refuse_schema(only_problem))
-    elif old is not None and live is not None and body is not None:
-        wanted_value = archive.value_from(wanted) if wanted is not None else old
+    elif old is not None and live is not None and wanted is not None:
         checks += [
-            _restorable(rtype, live=live.value, target=wanted_value),
-            _references(rtype, live.value, wanted_value, platform),
+            _restorable(rtype, live=live.value, target=archive.value_from(wanted)),
+            _references(rtype, live.value, archive.value_from(wanted), platform),
             guards.check_schema(
                 unknown_in_target=_unknown(rtype, old),
                 unknown_in_live=_unknown(rtype, live.value),
                 missing=[key for key in rtype.required if key not in old and key in rtype.writable],
                 known=rtype.known,
             ),
-            guards.check_version(
-                rule=rtype.version_rule,
-                base=live.base.version,
-                sent=body.sent_version,
-                expected=body.expected_version,
-            ),
-            guards.check_no_op(live=live.base.digest, target=target_digest, version=target.version, chosen=len(only)),
+            *_steps_stand(rtype, live, plan, target_digest=target_digest, version=target.version, chosen=len(only)),
         ]
     checks += [
-        guards.check_in_flight(one_object.open_attempt_sentence(config)),
+        guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
         guards.check_approvals(needed=needed, given=given),
     ]
     return Survey(
@@ -165,9 +161,10 @@ def take_survey(
         target_digest=target_digest,
         guard_level=plans.weakest_level(step.guard_level for step in steps) if steps else level,
         plan_digest=_plan_digest(config, rtype, target_digest, live, steps),
-        difference=_difference(rtype, live, body),
+        difference=_difference(rtype, live, wanted, steps),
         proof=proof,
-        kept_from_live=tuple(key for key in rtype.stateful if live is not None and key in live.value),
+        kept_from_live=_kept_from_live(rtype, live),
+        notes=plan.notes,
         checks=tuple(checks),
     )
 
@@ -198,11 +195,8 @@ def _target(
 
 
 def _wanted(rtype: ResourceType, target: Snapshot, live: Live, only: Sequence[str]) -> tuple[bytes | None, str | None]:
-    raw = archive.bytes_of(target)
-    if not only:
-        return raw, None
     try:
-        return plans.restore_only(rtype, target=raw, live=live.answer.body, pointers=only), None
+        return differences.wanted(rtype, target=archive.bytes_of(target), live=live.answer.body, only=only), None
     except plans.NotOnBothSides as error:
         return None, str(error)
 
@@ -211,28 +205,63 @@ def _digest(rtype: ResourceType, raw: bytes) -> str:
     return projection.content_digest(rtype, archive.value_from(raw))
 
 
-def _body(rtype: ResourceType, wanted: bytes, live: Live) -> plans.Body | None:
-    try:
-        return plans.build_body(rtype, target=wanted, live=live.answer.body, base_version=live.base.version)
-    except InvalidDocument:
-        return None
-
-
-def _plain_write(
-    config: TrackedConfig, rtype: ResourceType, live: Live, body: plans.Body, *, level: str, target_digest: str
-) -> plans.PlannedStep:
-    return plans.PlannedStep(
-        kind=plans.StepKind.WRITE,
-        title=f"Write the {rtype.title}",
-        resource_type=config.resource_type,
+def _situation(
+    config: TrackedConfig,
+    target: Snapshot,
+    live: Live,
+    wanted: bytes,
+    *,
+    target_digest: str,
+    level: str,
+    only: Sequence[str],
+) -> procedures.Situation:
+    return procedures.Situation(
+        rtype=catalogue.get(config.resource_type),
         object_id=config.object_id,
-        method=rtype.update_method,
-        path=object_path(config),
-        body=body,
-        guard_level=level,
+        live=live.answer.body,
         base=live.base,
+        level=level,
+        target=wanted,
         target_digest=target_digest,
+        target_version=target.version,
+        chosen=bool(only),
     )
+
+
+def _plan(config: TrackedConfig, situation: procedures.Situation, platform: Platform) -> procedures.Plan:
+    try:
+        return planning.plan_steps(config, situation, platform=platform)
+    except InvalidDocument as error:
+        return procedures.Plan(problems=(str(error),))
+
+
+def _steps_stand(
+    rtype: ResourceType, live: Live, plan: procedures.Plan, *, target_digest: str, version: int, chosen: int
+) -> list[guards.Check]:
+    """Check that the steps could be planned, what numbers they carry, and that they change something."""
+    if rtype.procedure is None:
+        [step] = plan.steps or (None,)
+        numbered = guards.check_version(
+            rule=rtype.version_rule,
+            base=live.base.version,
+            sent=None if step is None else step.body.sent_version,
+            expected=None if step is None else step.body.expected_version,
+        )
+        return [
+            numbered,
+            guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen),
+        ]
+    checks = [guards.check_steps(plan.problems, titles=[step.title for step in plan.steps])]
+    if not plan.steps and not plan.problems:
+        checks.append(guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen))
+    return checks
+
+
+def _kept_from_live(rtype: ResourceType, live: Live | None) -> tuple[str, ...]:
+    """Give what a plain write repeats as it is on live; the steps of a procedure repeat nothing."""
+    if live is None or rtype.procedure is not None:
+        return ()
+    return tuple(key for key in rtype.stateful if key in live.value)
 
 
 def _unknown(rtype: ResourceType, value: dict[str, Value]) -> set[str]:
@@ -329,43 +358,12 @@ def _plan_digest(
     )
 
 
-def difference_of(rollback: Rollback) -> Difference:
-    """Compare the frozen base with what the write was to leave, whatever live is by now; raises UnusableContent."""
-    rtype = catalogue.get(rollback.config.resource_type)
-    before, after = sides_of(rollback)
-    return compare(before, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
-
-
-def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
-    """Give the frozen base and what the write was to leave, as values for a page; raises UnusableContent."""
-    rtype = catalogue.get(rollback.config.resource_type)
-    before = written.comparable(rtype, archive.value_of(rollback.base))
-    return secrets.hidden_pair(rtype, before, _after(rtype, before, bytes(rollback.steps.get().body)))
-
-
-def _difference(rtype: ResourceType, live: Live | None, body: plans.Body | None) -> Difference | None:
-    if live is None or body is None:
+def _difference(
+    rtype: ResourceType, live: Live | None, wanted: bytes | None, steps: Sequence[plans.PlannedStep]
+) -> Difference | None:
+    if live is None or wanted is None or (rtype.procedure is None and not steps):
         return None
-    return difference_made(rtype, live.value, body.raw)
-
-
-def difference_made(rtype: ResourceType, live: dict[str, Value], body: bytes) -> Difference:
-    """Say what a body would change in a live value: for a frozen plan its base, so that it does not follow live."""
-    before = written.comparable(rtype, live)
-    before, after = secrets.hidden_pair(rtype, before, _after(rtype, before, body))
-    return compare(before, after, identity_keys=rtype.identity_keys, volatile=(*rtype.volatile, *rtype.nested_volatile))
-
-
-def _after(rtype: ResourceType, live: dict[str, Value], body: bytes) -> dict[str, Value]:
-    """Give live with its writable members as in the body, in live's order: what else there is stays as it was."""
-    sent = projection.project(rtype, written.as_shown(rtype, archive.value_from(body)))
-    in_body = {*rtype.writable, *(rule.shown_in for rule in rtype.written_as)}
-    kept = {
-        key: sent.get(key, value)
-        for key, value in live.items()
-        if key not in in_body or key in sent or rtype.update_method == "PATCH"
-    }
-    return kept | sent
+    return differences.difference_planned(rtype, live.value, target=archive.value_from(wanted), steps=steps)
 
 
 def sentences(checks: Sequence[guards.Check]) -> str:

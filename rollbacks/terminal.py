@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, driving, facts, propagation, surveys
+from rollbacks import applying, differences, driving, facts, propagation
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
@@ -83,7 +83,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
     steps = list(rollback.steps.select_related("attempt"))
     attempts = list(rollback.attempts.prefetch_related("sends"))
     try:
-        changes: list[Any] = surveys.difference_of(rollback).to_json()
+        changes: list[Any] = differences.difference_of(rollback).to_json()
     except archive.UnusableContent:
         changes = []
     rollback.config.refresh_from_db(fields=["live"])

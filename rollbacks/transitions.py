@@ -15,24 +15,14 @@ from django.utils import timezone
 
 from rollbacks import audit, facts, guards, one_object, proofs, propagation, queueing, stepping
 from rollbacks.leases import Lease, LeaseLost
-from rollbacks.models import Approval, Attempt, Rollback, Send, Step
+from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.plans import PlannedStep
-from rollbacks.states import PENDING, IllegalMove, State, check_move, sources_of
+from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
 from rollbacks.verdicts import Verdict
-from tenants import drift
 from tenants.models import Snapshot, Tenant, TrackedConfig
 
-STATE_OF_VERDICT: dict[Verdict, State] = {
-    Verdict.VERIFIED: State.APPLIED,
-    Verdict.REACHED: State.APPLIED,
-    Verdict.OVERWRITTEN: State.APPLIED,
-    Verdict.DIVERGENT: State.FAILED,
-    Verdict.CONFLICT: State.CONFLICT,
-    Verdict.INDETERMINATE: State.UNKNOWN,
-    Verdict.NOT_APPLIED: State.REFUSED,
-}
-
 _OUTCOME_OF_STATE: dict[State, str] = {
+    State.APPLYING: "ok",
     State.APPLIED: "ok",
     State.FAILED: "failed",
     State.CONFLICT: "conflict",
@@ -66,7 +56,7 @@ def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Se
         rollback.state = State.AWAITING_APPROVAL if rollback.approvals_needed else State.APPROVED
         rollback.state_changed_at = rollback.requested_at
         rollback.save(force_insert=True)
-        Step.objects.bulk_create(_frozen(rollback, number, step) for number, step in enumerate(steps, start=1))
+        stepping.freeze(rollback, steps)
         audit.append(
             "rollback.requested",
             tenant=rollback.tenant,
@@ -79,29 +69,6 @@ def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Se
             },
         )
     return rollback
-
-
-def _frozen(rollback: Rollback, number: int, step: PlannedStep) -> Step:
-    return Step(
-        rollback=rollback,
-        number=number,
-        kind=step.kind,
-        title=step.title,
-        resource_type=step.resource_type,
-        object_id=step.object_id,
-        observed_path=step.observed_path,
-        method=step.method,
-        path=step.path,
-        body=step.body.raw,
-        body_sha256=step.body.sha256,
-        guard_level=step.guard_level,
-        base_version=step.base.version,
-        base_etag=step.base.etag,
-        base_digest=step.base.digest,
-        target_digest=step.target_digest,
-        sent_version=step.body.sent_version,
-        expected_version=step.body.expected_version,
-    )
 
 
 def record_refused_request(
@@ -205,7 +172,7 @@ def request_run(rollback: Rollback, *, actor: str) -> Rollback:
             .select_related("tenant", "config")
             .get(pk=rollback.pk)
         )
-        check_move(State(locked.state), State.APPLYING)
+        check_begin(State(locked.state))
         if locked.run_requested_at is None:
             locked.run_requested_at = timezone.now()
             locked.run_requester = actor
@@ -278,21 +245,22 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
     with nothing changed, when a guard refuses; IllegalMove when the rollback is no longer approved.
     """
     with transaction.atomic():
-        same = one_object.lock_every_address(rollback.config)
+        steps = stepping.planned_steps(rollback)
+        same = one_object.lock_every_address(rollback.config, steps)
         config = next(one for one in same if one.pk == rollback.config_id)
         locked = (
             Rollback.objects.select_for_update(of=("self",), no_key=True)
             .select_related("tenant", "config")
             .get(pk=rollback.pk)
         )
-        check_move(State(locked.state), State.APPLYING)
+        check_begin(State(locked.state))
         now = timezone.now()
         if locked.expires_at <= now:
             raise IllegalMove(State.EXPIRED, State.APPLYING)
         tenant = locked.tenant
         checks = [
             _not_frozen(tenant),
-            guards.check_in_flight(one_object.open_attempt_sentence(config)),
+            guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
             one_object.check_no_newer_live(locked, same),
             proofs.check_level(locked),
             _approvals_before_sending(locked),
@@ -319,14 +287,18 @@ def _not_frozen(tenant: Tenant) -> guards.Check:
 
 
 def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None) -> Send:
-    """Make durable that the bytes may leave now; raise LeaseLost or, while the tenant is frozen, RunRefused.
+    """Make durable that the bytes may leave now; raise LeaseLost or RunRefused, and nothing leaves then.
 
-    Nothing leaves then. An attempt outlives its worker, so a freeze may have come long after T1.
+    An attempt outlives its worker, so a freeze may have come long after T1, and a step comes long after the approval:
+    what is stored must still be what was signed.
     """
     with transaction.atomic():
         frozen = _not_frozen(attempt.rollback.tenant)
         if frozen.refuses:
             raise RunRefused([frozen])
+        changed = stepping.check_still_signed(attempt)
+        if changed.refuses:
+            raise RunRefused([changed])
         now = timezone.now()
         held = Attempt.objects.filter(
             pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver, driven_until__gt=now
@@ -399,10 +371,16 @@ def close_attempt(
     explanation: str,
     read_back: Snapshot | None,
     actor: str,
+    going_on: stepping.GoingOn | None = None,
 ) -> bool:
-    """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt."""
+    """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt.
+
+    Where the step stands, another one follows and `going_on` says who drives it, the next attempt is opened in the same
+    transaction (its T1): there is no moment between two steps in which nobody would find the rollback. Otherwise the
+    rollback ends.
+    """
     with transaction.atomic():
-        TrackedConfig.objects.select_for_update(no_key=True).get(pk=attempt.config_id)
+        stepping.lock_configs(attempt, read_back)
         rollback = (
             Rollback.objects.select_for_update(of=("self",), no_key=True)
             .select_related("tenant", "config")
@@ -420,10 +398,16 @@ def close_attempt(
         if closed == 0:
             return False
         attempt.refresh_from_db()
-        state = STATE_OF_VERDICT[verdict]
-        _move(rollback, state, verdict=verdict, explanation=explanation)
-        if read_back is not None and verdict in {Verdict.VERIFIED, Verdict.REACHED}:
-            drift.set_baseline(rollback.config, read_back)
+        step = attempt.step
+        following = stepping.following(step, verdict, evidence) if going_on is not None else None
+        if following is None:
+            state, shown = stepping.end_of(attempt)
+            _move(rollback, state, verdict=shown, explanation=explanation)
+        else:
+            state = State.APPLYING
+            if rollback.state == State.UNKNOWN:
+                _move(rollback, state, verdict="", explanation="")
+        stepping.move_baselines(attempt, rollback)
         audit.append(
             "write.outcome",
             tenant=rollback.tenant,
@@ -433,7 +417,7 @@ def close_attempt(
             rollback=rollback,
             attempt=attempt,
             details={
-                **facts.write_facts(rollback, attempt.step),
+                **facts.write_facts(rollback, step),
                 "verdict": verdict,
                 "evidence": dict(evidence),
                 "if_match": facts.etag_text(attempt.if_match),
@@ -445,8 +429,17 @@ def close_attempt(
                 "approved_by": facts.approvers_of(rollback),
             },
         )
-        if verdict in {Verdict.VERIFIED, Verdict.REACHED}:
-            propagation.begin(rollback, version=attempt.step.expected_version, counts_from=attempt.opened_at)
+        if state is State.APPLIED and verdict in stepping.STANDS:
+            propagation.begin(rollback, version=rollback.expected_version, counts_from=attempt.opened_at)
+        if following is not None and going_on is not None:
+            stepping.open_attempt(
+                rollback,
+                following,
+                attempt.config,
+                lease=going_on.lease,
+                horizon_seconds=going_on.horizon_of(following),
+                actor=actor,
+            )
     return True
 
 

@@ -302,22 +302,17 @@ def _judge_moved_unfenced(
     beyond: dict[str, object] = {} if live.version == guarded.expected_version else {"overwritten_by": live.version}
     seen = successor if beyond else live
     confirmed = _confirmed(guarded, sends)
+    named = _named_beyond(guarded, sends)
+    if named is not None:
+        return _landed_over(named)
     if seen is not None:
         landed = _judge_landed(guarded, seen, confirmed=confirmed)
         if landed.verdict is not Verdict.CONFLICT:
             return Close(landed.verdict, {**landed.evidence, **beyond})
     elif confirmed:
         return Close(Verdict.OVERWRITTEN, {"confirmed_by": "answer", **beyond})
-    over = _landed_over(guarded, sends, live)
-    if over is not None:
-        return Close(
-            Verdict.DIVERGENT,
-            {
-                "alarm": "landed_on_another_version",
-                "landed_as": over,
-                "because": f"it landed as version {over}, on a version that somebody else wrote in between",
-            },
-        )
+    if beyond and live.digest == guarded.target_digest and authorship(guarded, live):
+        return _landed_over(live.version)
     if seen is not None and all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return Close(Verdict.CONFLICT, {})
     if not horizon_over:
@@ -331,14 +326,15 @@ def _judge_moved_unfenced(
     )
 
 
-def _landed_over(guarded: Guarded, sends: Sequence[Sent], live: Seen) -> int | None:
-    """Give the version beyond b + 1 that a 2xx names, or that live bears with our content and our name; else None."""
-    answered = [sent.version for sent in sends if sent.outcome is SendOutcome.APPLIED and sent.version is not None]
-    named = [version for version in answered if guarded.expected_version and version > guarded.expected_version]
-    if named:
-        return named[0]
-    ours = live.digest == guarded.target_digest and authorship(guarded, live)
-    return live.version if ours and live.version != guarded.expected_version else None
+def _named_beyond(guarded: Guarded, sends: Sequence[Sent]) -> int | None:
+    """Give the version beyond b + 1 that a 2xx names; None where none does."""
+    answered = (sent.version for sent in sends if sent.outcome is SendOutcome.APPLIED and sent.version is not None)
+    return next((version for version in answered if version > (guarded.expected_version or version)), None)
+
+
+def _landed_over(version: int | None) -> Close:
+    because = f"it landed as version {version}, on a version that somebody else wrote in between"
+    return Close(Verdict.DIVERGENT, {"alarm": "landed_on_another_version", "landed_as": version, "because": because})
 
 
 def _after_nothing_changed(sends: Sequence[Sent]) -> Decision:

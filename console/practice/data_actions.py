@@ -75,7 +75,8 @@ class DataActions(_Actions):
                 params={"id": stored.id},
             )
         members = {key: stored.live.members[key] for key in _PUBLISHED} | {"present": b"true"}
-        revision = drafts.revise(request, organization, draft, members)
+        # Each draft counts its own versions from the beginning ("latest draft version 1").
+        revision = drafts.revise(request, organization, draft, members, version=1)
         drafts.accept(request, organization, draft, revision)
         return drafts.get_live(request, organization, draft)
 

@@ -91,3 +91,9 @@ def outcome_words(send: Send | Mapping[str, str]) -> str:
     if isinstance(send, Send):
         return progress.outcome_words(send.outcome, closed=send.attempt.state == Attempt.State.CLOSED)
     return progress.outcome_words(send["outcome"], closed=True)
+
+
+@register.filter
+def step_tone(standing: str) -> str:
+    """Give the tone of a pill for how a step stands."""
+    return {"ok": "ok", "now": "info", "no": "danger", "warn": "warn"}.get(standing, "plain")

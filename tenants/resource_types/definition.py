@@ -143,7 +143,14 @@ _STEPS: Final[dict[Procedure, tuple[str, ...]]] = {
     Procedure.NATIVE_RESTORE: ("Have the platform make the next version out of the older one.",),
 }
 
-PROCEDURES_CARRIED_OUT: Final[frozenset[Procedure]] = frozenset()
+PROCEDURES_CARRIED_OUT: Final[frozenset[Procedure]] = frozenset(
+    {
+        Procedure.PUBLISH_AND_REPOINT,
+        Procedure.DRAFT_AND_PUBLISH,
+        Procedure.NATIVE_ROLLBACK,
+        Procedure.NATIVE_RESTORE,
+    }
+)
 """The procedures that the console can carry out by now; a type that needs another one is tracked read-only."""
 
 SINGLETON_ID: Final = "singleton"
@@ -224,6 +231,8 @@ class StepRules:
     """Where a snapshot names the platform's version that it shows."""
     native_body_key: str = ""
     """Under which member the body names that version; empty where the path does."""
+    native_writable: tuple[str, ...] = ()
+    """Writable members that the platform's own way back brings back as well."""
     used_by_type: str = ""
     """The type whose objects name the version that they use."""
     used_by_pointer: str = ""
@@ -383,8 +392,8 @@ class ResourceType:
 
     @property
     def guard_level(self) -> str:
-        """A, B or C (PLATFORM.md, "Two families of resource")."""
-        return self.guard.level
+        """A, B or C (PLATFORM.md, "Two families of resource"); of a type with steps, that of the one guarded least."""
+        return Guard.COMPARE.level if self.procedure is not None else self.guard.level
 
     @property
     def profile(self) -> str:

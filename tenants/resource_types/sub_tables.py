@@ -38,6 +38,7 @@ _NEEDED: Final[Mapping[Procedure, frozenset[str]]] = MappingProxyType(
     }
 )
 """What each procedure must know of where its writes go; one that is not here has no writes that are published."""
+_LISTS_OF_STEPS: Final = frozenset({"draft_writable", "native_writable"})
 
 
 def _steps(name: str, value: object) -> StepRules:
@@ -48,7 +49,7 @@ def _steps(name: str, value: object) -> StepRules:
             near = difflib.get_close_matches(key, keys, n=1)
             raise InvalidCatalogue(name, f"steps.{key}", f"no such key{f'; did you mean {near[0]!r}?' if near else ''}")
         try:
-            found[key] = texts(name, key, said) if key == "draft_writable" else checked(name, key, said)
+            found[key] = texts(name, key, said) if key in _LISTS_OF_STEPS else checked(name, key, said)
         except InvalidCatalogue as error:
             raise InvalidCatalogue(name, f"steps.{key}", error.reason) from None
     return StepRules(**found)
@@ -168,3 +169,6 @@ def _check_steps(rtype: ResourceType, steps: StepRules) -> None:
         if member not in rtype.content:
             reason = f"the member {member!r} does not stand in 'writable', 'immutable' or 'stepped'"
             raise InvalidCatalogue(name, "steps.draft_writable", reason)
+    for member in steps.native_writable:
+        if member not in rtype.writable:
+            raise InvalidCatalogue(name, "steps.native_writable", f"the member {member!r} does not stand in 'writable'")

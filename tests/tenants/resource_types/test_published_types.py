@@ -172,7 +172,7 @@ def test_a_body_carries_a_version_where_one_is_published(both: tuple[ResourceTyp
     rtype, shown = both
 
     if shown.get("version_in_body") == "int":
-        assert (rtype.version_rule, rtype.version_pointer, rtype.guard_level) == (VersionRule.ECHO, "/version", "B")
+        assert (rtype.version_rule, rtype.version_pointer, rtype.guard.level) == (VersionRule.ECHO, "/version", "B")
     elif "metadata" in shown.get("fields", ()):
         assert (rtype.version_rule, rtype.version_pointer) == (VersionRule.NESTED, "/metadata/version")
     elif rtype.name in NUMBERED_BY_THE_PLATFORM:
