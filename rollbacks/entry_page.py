@@ -18,10 +18,12 @@ from tenants.documents import visible
 
 _SHOWN_APART: Final = frozenset(
     {
+        "step",
         "request",
         "if_match",
         "base",
         "target",
+        "target_digest",
         "after",
         "sends",
         "body_sha256",

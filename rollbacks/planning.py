@@ -4,7 +4,7 @@ from rollbacks import plans, procedures, surroundings
 from rollbacks.procedures import Plan, Situation
 from tenants import archive, object_paths
 from tenants.models import TrackedConfig
-from tenants.remote import Platform, RemoteError
+from tenants.remote import Platform, RemoteError, RemoteUnknown
 from tenants.resource_types import ResourceType, catalogue
 
 
@@ -22,7 +22,7 @@ def plan_steps(config: TrackedConfig, situation: Situation, *, platform: Platfor
     try:
         around = surroundings.read(config, platform, live_version=situation.base.version)
     except RemoteError as error:
-        return Plan(problems=(error.sentence,))
+        return Plan(problems=(error.sentence,), for_now=isinstance(error, RemoteUnknown))
     except (archive.UnusableContent, object_paths.InvalidObjectId) as error:
         return Plan(problems=(str(error),))
     return procedures.plan(situation.among(around))

@@ -106,6 +106,8 @@ class Plan:
     steps: tuple[PlannedStep, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    for_now: bool = False
+    """Whether the problems may be gone at the next look, because the platform did not tell."""
 
 
 def plan(situation: Situation) -> Plan:

@@ -251,7 +251,8 @@ def _steps_stand(
             numbered,
             guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen),
         ]
-    checks = [guards.check_steps(plan.problems, titles=[step.title for step in plan.steps])]
+    planned = guards.check_steps(plan.problems, titles=[step.title for step in plan.steps])
+    checks = [guards.only_for_now(planned) if plan.for_now else planned]
     if not plan.steps and not plan.problems:
         checks.append(guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen))
     return checks

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, differences, driving, facts, propagation
+from rollbacks import applying, differences, driving, facts, propagation, step_rows
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rollbacks.guards import Check
     from rollbacks.plans import Body, PlannedStep
+    from rollbacks.step_rows import StepRow
     from rollbacks.surveys import Survey
     from tenants.documents import Difference
     from tenants.models import Snapshot
@@ -104,7 +105,8 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "refusals": rollback.refusals,
         "refusal": facts.refusal_json(facts.last_refusal(attempts[-1])) if attempts else None,
         "changes": changes,
-        "steps": [_describe_step(facts.planned(step), step) for step in steps],
+        "steps": [_describe_step(step.number, facts.planned(step), step) for step in steps],
+        "notes": rollback.notes,
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
         "propagation": _describe_propagation(rollback),
         "requested_by": rollback.requester,
@@ -134,7 +136,8 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "refusals": [check.to_json() for check in survey.refusals],
         "refusal": None,
         "changes": [] if survey.difference is None else survey.difference.to_json(),
-        "steps": [_describe_step(step) for step in survey.steps],
+        "steps": [_describe_step(number, step) for number, step in enumerate(survey.steps, start=1)],
+        "notes": list(survey.notes),
         "attempts": [],
         "propagation": None,
         "requested_by": requester,
@@ -147,9 +150,10 @@ def _sent_version(numbered: "Sequence[Step | Body]") -> int | None:
     return next((one.sent_version for one in reversed(numbered) if one.sent_version is not None), None)
 
 
-def _describe_step(planned: "PlannedStep", stored: Step | None = None) -> dict[str, Any]:
+def _describe_step(number: int, planned: "PlannedStep", stored: Step | None = None) -> dict[str, Any]:
     attempt: Attempt | None = None if stored is None else getattr(stored, "attempt", None)
     return {
+        "number": number,
         "kind": planned.kind,
         "title": planned.title,
         "request": f"{planned.method} {planned.path}",
@@ -236,8 +240,12 @@ class RollbackCommand(TerminalCommand):
         self.tell(f"Rollback {rollback.pk} of {rollback.config.address} to version {rollback.target.version}")
         self.tell(f"  state    {rollback.get_state_display()}{verdict}")
         self.tell(f"  guard    {rollback.guard_level}")
-        for attempt in rollback.attempts.all():
+        rows = step_rows.rows_of(rollback)
+        self.show_steps(rows, rollback.notes)
+        for attempt in rollback.attempts.select_related("step"):
             for send in attempt.sends.all():
+                if rows:
+                    self.tell(f"  step {attempt.step.number}")
                 self.tell(
                     f"  send {send.number}   {send.status or 'no answer'} {send.code} {send.correlation_id}".rstrip()
                 )
@@ -253,6 +261,14 @@ class RollbackCommand(TerminalCommand):
         for sentence in _next_steps(rollback):
             self.tell(f"  {sentence}")
         return exit_code_of(rollback)
+
+    def show_steps(self, rows: "Sequence[StepRow]", notes: "Sequence[str]") -> None:
+        """Print the steps of a type that takes several, each with its guard level and how it stands, and the notes."""
+        for row in rows:
+            stands = ": ".join(part for part in (row.word, row.detail) if part)
+            self.tell(f"  step {row.number}   [{row.level}] {row.title}{f' ({stands})' if stands else ''}")
+        for note in notes:
+            self.tell(f"           {note}")
 
     def show_changes(self, difference: "Difference") -> None:
         """Print each change with its path, readable without colour."""

@@ -45,8 +45,10 @@ DOCUMENT: Json = {
     "plan_digest": str,
     "refusals": [{"guard": str, "message": str}],
     "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
+    "notes": [str],
     "steps": [
         {
+            "number": int,
             "kind": str,
             "title": str,
             "request": str,

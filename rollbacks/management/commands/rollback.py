@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rollbacks import actions
+from rollbacks import actions, step_rows
 from rollbacks.states import State
 from rollbacks.terminal import RollbackCommand, describe_plan, find_user
 from tenants import addresses, trail
@@ -71,6 +71,8 @@ class Command(RollbackCommand):
                 self.tell(f"  {survey.proof.sentence}")
             if survey.difference is not None:
                 self.show_changes(survey.difference)
+            rows = step_rows.planned_rows(survey.steps) if step_rows.in_steps(survey.steps) else []
+            self.show_steps(rows, survey.notes)
             self.show_checks(survey.checks)
             self.tell("Nothing was sent.")
         return ExitCode.REFUSED if survey.refusals else ExitCode.DONE
