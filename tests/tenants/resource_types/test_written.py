@@ -143,8 +143,9 @@ def test_the_version_of_a_planning_group_goes_into_the_body_beside_its_paths() -
 def test_what_the_platform_sets_inside_a_member_is_in_neither_body_nor_digest() -> None:
     rtype = get("integrations.action.draft")
     shown = (
-        b'{"id": "a-1", "name": "Look up order", "version": 3, "contract": {"input": {"inputSchema": {"type" : "object"}, '
-        b'"inputSchemaUri": "/x"}, "output": {"successSchema": {}, "errorSchema": {"type": "object"}}}}'
+        b'{"id": "a-1", "name": "Look up order", "version": 3, "contract": '
+        b'{"input": {"inputSchema": {"type" : "object"}, "inputSchemaUri": "/x"}, '
+        b'"output": {"successSchema": {}, "errorSchema": {"type": "object"}}}}'
     )
 
     members = written.body_members(rtype, shown)
