@@ -81,6 +81,7 @@ def answer(request: HttpRequest, entry: AuditEntry) -> HttpResponse:
         "payload": json.dumps(fields, indent=2, ensure_ascii=True, sort_keys=True),
         "holds_alone": chain.link(bytes(entry.previous_hash), payload) == bytes(entry.hash),
         "verification": verification,
+        "coverage": verification.coverage if verification is not None else "",
         "neighbours": _neighbours(entry),
     }
     return TemplateResponse(request, "rollbacks/entry.html", context)

@@ -104,6 +104,16 @@ class Verification:
         return min(self.findings, key=lambda found: found.seq, default=None)
 
     @property
+    def coverage(self) -> str:
+        """Say in a sentence how far the trail rests on more than the database."""
+        if not self.entries:
+            return "There is nothing to cover yet."
+        if not self.covered:
+            return "No checkpoint from outside the database covers any of it."
+        rest = f"the last {self.uncovered} rest on the database alone" if self.uncovered else "that is all of it"
+        return f"A checkpoint from outside the database, of {self.at}, covers entries 1 to {self.covered}; {rest}."
+
+    @property
     def uncovered(self) -> int:
         """How many entries at the end rest on the database alone."""
         return max(0, self.entries - self.covered)

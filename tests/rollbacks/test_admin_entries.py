@@ -85,6 +85,7 @@ def test_the_chain_is_proven_by_a_button(desk: Desk, carol: Client) -> None:
     total = AuditEntry.objects.filter(tenant=desk.world.northwind).count()
     answer = send(carol, address_of(one), {})
     assert f"The chain of Northwind Bank holds. {total} entries" in text_of(answer)
+    assert "No checkpoint from outside the database covers any of it." in text_of(answer)
     assert carol.post(address_of(one)).status_code == 403
     assert AuditEntry.objects.filter(tenant=desk.world.northwind).count() == total
 

@@ -7,8 +7,10 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from rollbacks import checkpointing, checkpoints, sinks, tasks, verifying
+from rollbacks.management.commands.audit import Bar
 from rollbacks.models import AuditEntry, AuditHead, Checkpoint, SinkState
 from tenants.models import Tenant
+from tenants.terminal import Progress
 from tests.rollbacks.trail_world import SEED, append, as_owner, make_bank, rechain
 from tests.tenants.running import run
 
@@ -226,3 +228,16 @@ def test_checkpoint_and_key_are_commands(settings: Settings) -> None:
     assert run("audit", "key", "--json").document["id"] in checkpointing.public_keys()
     settings.CONSOLE_CHECKPOINT_KEY = None
     assert run("audit", "checkpoint").code == run("audit", "key").code == 2
+
+
+def test_a_bar_tells_how_far_the_walk_has_come(bank: Tenant) -> None:
+    said: list[str] = []
+
+    class Line(Progress):
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    verifying.verify(bank, progress=Bar("northwind", Line(None, shown=True)))
+    assert said == [f"northwind [{'#' * 30}] 9 of 9 entries"]
+    Bar("northwind", Line(None, shown=True))(400_000, 1_200_000)
+    assert said[-1] == f"northwind [{'#' * 10}{'.' * 20}] 400,000 of 1,200,000 entries"

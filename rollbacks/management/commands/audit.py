@@ -39,15 +39,6 @@ class Bar:
         self._line.say(f"{self._slug} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {of:,} entries")
 
 
-def _coverage(one: verifying.Verification) -> str:
-    if not one.entries:
-        return "There is nothing to cover yet."
-    if not one.covered:
-        return "No checkpoint from outside the database covers any of it."
-    rest = f"the last {one.uncovered} rest on the database alone" if one.uncovered else "that is all of it"
-    return f"A checkpoint from outside the database, of {one.at}, covers entries 1 to {one.covered}; {rest}."
-
-
 def _document(one: verifying.Verification) -> dict[str, Any]:
     return {
         "tenant": one.tenant.slug,
@@ -137,9 +128,9 @@ class Command(TerminalCommand):
 
     def _tell_found(self, one: verifying.Verification) -> None:
         if one.holds:
-            self.tell(f"{one.tenant.slug}: {one.entries} entries, the chain holds. {_coverage(one)}")
+            self.tell(f"{one.tenant.slug}: {one.entries} entries, the chain holds. {one.coverage}")
             return
-        self.tell(f"{one.tenant.slug}: {one.entries} entries, THE TRAIL DOES NOT HOLD. {_coverage(one)}")
+        self.tell(f"{one.tenant.slug}: {one.entries} entries, THE TRAIL DOES NOT HOLD. {one.coverage}")
         for finding in one.findings:
             self.tell(f"  {finding.kind}: {finding.message}")
         if len(one.findings) >= verifying.MOST_FINDINGS:
