@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.db import connections as databases
 from django.db import transaction
 from django.utils import timezone
 
@@ -178,8 +179,10 @@ def _read(config: TrackedConfig, platform: "Platform", run: FirstLooks) -> str:
         stopped = ""
         if rtype.history_path is not None and config.presence == TrackedConfig.Presence.PRESENT:
             stopped = importing.import_history(config, platform).stopped
-    except BaseException:
-        # Ctrl-C too: whoever goes on need not wait until the claim ends.
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            databases.close_all()  # it may have cut a query in two
+        # Whoever goes on need not wait until the claim ends.
         TrackedConfig.objects.filter(pk=config.pk, looked_at=None).update(next_look_at=timezone.now())
         raise
     finally:

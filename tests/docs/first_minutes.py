@@ -22,6 +22,8 @@ page, and a test holds it to a new run. Every command has `--json`; shapes and e
 On the platform, make an OAuth client of the kind *client credentials* for the console alone, and give it a role with
 the permissions in [TYPES.md](TYPES.md), **in every division**. Its secret goes into a file that only you can read.
 
+To try it on the demo: the practice platform keeps its clients' ids and secrets in `var/practice/credentials.json`.
+
 ## 1. Add it
 
 Nothing is asked of the platform yet. On a real one, `--region mypurecloud.de` stands in place of the two addresses.

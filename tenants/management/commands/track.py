@@ -2,9 +2,12 @@
 
 import contextlib
 import logging
+import signal
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from django.db import connections as databases
 
 from tenants import actions, addresses, choosing, connections, discovery, estimating, reporting, sweeping
 from tenants.documents.labels import visible
@@ -186,17 +189,9 @@ class Command(TerminalCommand):
                 tracking = actions.track_configs(tenant, found.rtype, found.objects, acting_user=None)
                 added += len(tracking.added)
             if chosen:
-                with (
-                    _report_instead_of_log(),
-                    ProgressBar(self.stderr, what="Objects read", shown=not self.as_json) as bar,
-                ):
-                    run = sweeping.first_looks(
-                        tenant,
-                        types,
-                        connect=partial(connections.connect, tenant, purpose=Purpose.BULK),
-                        progress=lambda done, total, config: bar.tell(done, total, _named(config)),
-                    )
+                run = self._read(tenant, types)
         except KeyboardInterrupt:
+            databases.close_all()  # a second Ctrl-C may have cut a query in two
             left = sweeping.unread_of(tenant, types).count()
             again = f"manage.py track {tenant.slug} --all"
             raise Stopped(
@@ -218,6 +213,18 @@ class Command(TerminalCommand):
         if run.stopped:
             self.warn(f"{run.stopped} To go on: manage.py track {tenant.slug} --all")
         return ExitCode.ERROR if run.stopped else ExitCode.DONE
+
+    def _read(self, tenant: "Tenant", types: "Sequence[ResourceType]") -> sweeping.FirstLooks:
+        bar = ProgressBar(self.stderr, what="Objects read", shown=not self.as_json)
+        with _report_instead_of_log(), bar, _between_objects() as asked_to_stop:
+
+            def tell(done: int, total: int, config: "TrackedConfig | None") -> None:
+                if asked_to_stop:
+                    raise KeyboardInterrupt
+                bar.tell(done, total, _named(config))
+
+            connect = partial(connections.connect, tenant, purpose=Purpose.BULK)
+            return sweeping.first_looks(tenant, types, connect=connect, progress=tell)
 
     def _tell_next(self, tenant: "Tenant", report: "Report", run: sweeping.FirstLooks) -> None:
         if not report.tracked or run.stopped:
@@ -259,6 +266,23 @@ def _report_instead_of_log() -> "Iterator[None]":
         yield
     finally:
         log.disabled = before
+
+
+@contextlib.contextmanager
+def _between_objects() -> "Iterator[list[int]]":
+    """Let Ctrl-C end the run after the object that is being read; a second one ends it at once."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _many(number: int, thing: str) -> str:
