@@ -1,11 +1,13 @@
 """One budget and one circuit breaker for each OAuth client, shared by everybody who works for the tenant."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from console.practice.server import PracticeServer
 from tenants import reach
@@ -14,6 +16,7 @@ from tenants.reach import Reach
 from tenants.remote import RemoteUnavailable, TimedOut, Unreachable
 from tenants.remote.manners import Purpose
 from tests import world as making
+from tests.tenants.running import ROOT
 
 NOON = 1_795_003_200.25
 
@@ -106,20 +109,47 @@ def test_two_tenants_share_no_budget(practice: PracticeServer, tenant: Tenant, c
     assert drained(Reach(other, clock=clock), Purpose.SWEEP) == 80
 
 
+WORKER = """
+import sys, django
+django.setup()
+from tenants.models import Tenant
+from tenants.reach import Reach
+from tenants.remote.manners import Purpose
+gate = Reach(Tenant.objects.get(slug="northwind"), clock=lambda: float(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+sent = 0
+while gate.admit(Purpose.ROLLBACK).granted:
+    sent += 1
+print(sent)
+"""
+
+
 @pytest.mark.django_db(transaction=True)
-def test_eight_workers_together_get_exactly_the_budget(practice: PracticeServer) -> None:
-    tenant = making.make_tenant(practice, "northwind", requests_a_minute=100)
-    fixed = Clock()
-
-    def work(_: int) -> int:
-        try:
-            return drained(Reach(tenant, clock=fixed), Purpose.ROLLBACK)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        got = list(pool.map(work, range(8)))
-    assert sum(got) == 100
+def test_four_processes_together_get_exactly_the_budget(practice: PracticeServer, database_url: str) -> None:
+    making.make_tenant(practice, "northwind", requests_a_minute=400)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(NOON)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    got = [int(worker.communicate(timeout=120)[0]) for worker in workers]
+    assert sum(got) == 400
+    assert sum(1 for sent in got if sent) > 1, "they were at it at the same time"
 
 
 def test_a_429_pauses_everybody_but_a_rollback_for_as_long_as_it_says(tenant: Tenant, clock: Clock) -> None:
