@@ -18,7 +18,7 @@ from urllib.parse import quote
 from rollbacks.plans import Base, Body, PlannedStep, StepKind, build_body
 from tenants.documents import NotFound, Value, canonical_bytes, compose, load, resolve, root_members, to_text
 from tenants.object_paths import filled
-from tenants.resource_types import Procedure, ResourceType, StepRules, projection
+from tenants.resource_types import Procedure, ResourceType, StepRules, projection, written
 
 NO_DRAFT: Final = "0" * 64
 """Stands for the digest of a draft that is not there."""
@@ -265,7 +265,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
 def _draft_members(situation: Situation) -> dict[str, bytes]:
     """Give the members of the target that a draft takes, as they are spelled there."""
     rtype = situation.rtype
-    old, now = root_members(situation.target), root_members(situation.live)
+    old, now = written.body_members(rtype, situation.target), written.body_members(rtype, situation.live)
     members = {}
     for key in situation.rules.draft_writable or rtype.writable:
         if key in rtype.secret:

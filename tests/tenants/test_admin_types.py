@@ -69,7 +69,8 @@ def test_what_is_not_taken_back_is_said_with_the_reason(page: Page) -> None:
     script = row_of(text, "scripts.script")
     assert "The platform lets nobody write an Agent script through its API" in script
     assert "Guard level" not in script
-    assert "pointed at by its deployments" in row_of(text, "webdeployments.configuration")
+    assert "Point each object that uses the live version" in row_of(text, "webdeployments.configuration")
+    assert "takes an older version that is published again" in row_of(text, "architect.flow")
     assert "The audio and the spoken texts of a prompt have writes of their own" in row_of(text, "architect.prompt")
     assert "A plan is refused while columnNames, phoneColumns" in row_of(text, "outbound.contactlist")
     assert "Nothing is known to be left out." in row_of(text, "routing.wrapupcode")
