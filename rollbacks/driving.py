@@ -158,6 +158,7 @@ class _Driver:
                 expected_version=step.expected_version,
                 level=proofs.level_of_step(step, rollback.tenant),
                 client_id=rollback.tenant.client_id,
+                earlier=stepping.stood_before(step),
             ),
         )
 
@@ -225,6 +226,7 @@ class _Driver:
             sent_version=self.step.sent_version,
             nothing_sent=not sends,
             horizon_over=now >= self.attempt.horizon_at,
+            earlier=stepping.drafts_before(self.step),
         )
 
     def _send(self, look: Look) -> bool:

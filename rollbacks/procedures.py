@@ -263,7 +263,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
 
 
 def _draft_members(situation: Situation) -> dict[str, bytes]:
-    """Give the members of the target that a draft takes, as they are spelled there."""
+    """Give the members of the target that a draft takes, as they are spelled there and as a body names them."""
     rtype = situation.rtype
     old, now = written.body_members(rtype, situation.target), written.body_members(rtype, situation.live)
     members = {}

@@ -6,8 +6,11 @@ overwritten in the milliseconds after it is found when the published version is 
     draft                                   what follows
     what the plan says, and ready           it may be published
     what the plan says, not ready           wait; at the horizon *not applied*
+    what stood before it was written        wait, for the read may be stale; at the horizon *conflict*
     other content, another number, none     *conflict*: nothing is published
 """
+
+from collections.abc import Collection
 
 from rollbacks.procedures import Draft
 from rollbacks.verdicts import Close, Decision, SendNow, Verdict, Wait
@@ -21,11 +24,15 @@ def judge_draft(
     sent_version: int | None,
     nothing_sent: bool,
     horizon_over: bool,
+    earlier: Collection[str] = (),
 ) -> Decision:
     """Give `decision` where the draft may be published now, otherwise what that ends in or what to wait for.
 
-    `sent_version` is the number that the order names, where it names one.
+    `sent_version` is the number that the order names, where it names one; `earlier` are the digests that stood before
+    the rollback wrote the draft.
     """
+    if earlier and not horizon_over and (draft is None or draft.digest in earlier):
+        return Wait(overdue=False, why="A stale read shows the draft as it was before the step before.")
     evidence: dict[str, object] = {"nothing_sent": True} if nothing_sent else {}
     if draft is None:
         return Close(Verdict.CONFLICT, {**evidence, "draft": "gone", "because": "the draft is not there any more"})

@@ -83,6 +83,24 @@ def following(step: Step, verdict: Verdict, evidence: Mapping[str, object]) -> S
     return Step.objects.filter(rollback=step.rollback_id, number=step.number + 1).first()
 
 
+def stood_before(step: Step) -> frozenset[str]:
+    """Give the digests that stood before the earlier steps on what this one acts on."""
+    same = Step.objects.filter(
+        rollback=step.rollback_id,
+        number__lt=step.number,
+        resource_type=step.resource_type,
+        object_id=step.object_id,
+        observed_path=step.observed_path,
+    )
+    return frozenset(same.values_list("base_digest", flat=True)) - {step.base_digest}
+
+
+def drafts_before(step: Step) -> frozenset[str]:
+    """Give the digests that stood before the earlier steps on the draft that this one publishes."""
+    drafts = Step.objects.filter(rollback=step.rollback_id, number__lt=step.number).exclude(observed_path="")
+    return frozenset(drafts.values_list("base_digest", flat=True)) - {step.target_digest}
+
+
 def end_of(attempt: Attempt) -> tuple[State, Verdict]:
     """Give how a rollback ends with this closed attempt, after which nothing goes on: its state and its verdict.
 

@@ -90,6 +90,8 @@ class Guarded:
     """A, B or C."""
     client_id: str
     """Our OAuth client, for author evidence."""
+    earlier: frozenset[str] = frozenset()
+    """Digests that stood before earlier steps of the rollback: a read that still shows one may be stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +226,13 @@ def _confirmed(guarded: Guarded, sends: Sequence[Sent]) -> bool:
 
 def _before_the_first_send(guarded: Guarded, live: Seen | Vanished, *, horizon_over: bool) -> Decision:
     if isinstance(live, Vanished):
+        if guarded.earlier and not horizon_over:
+            return Wait(overdue=False, why="What the step before left is not found yet.")
         return Close(Verdict.CONFLICT, {"nothing_sent": True, "vanished": True})
     if equals_base(guarded, live):
         return SendNow("Live equals the base.")
+    if live.digest in guarded.earlier and not horizon_over:
+        return Wait(overdue=False, why="A stale read shows what stood before the step before.")
     older = guarded.base_version is not None and live.version is not None and live.version < guarded.base_version
     if older and not horizon_over:
         return Wait(overdue=False, why=f"A stale read shows version {live.version}.")

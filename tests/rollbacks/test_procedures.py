@@ -137,6 +137,14 @@ def test_a_data_action_without_a_draft_gets_one_and_every_number_follows_from_it
     assert (publish.base, publish.body.expected_version) == (LOOK_UP.base, None)
 
 
+def test_a_contract_is_written_into_the_draft_without_what_the_platform_adds_to_it() -> None:
+    contract = b'"contract":{"input":{"inputSchema":{"type" : "object"},"inputSchemaUri":"/schemas/7"}}'
+    target = OLD_ACTION[:-1] + b"," + contract + b"}"
+    write = plan(situation(ACTION, NEW_ACTION, target, object_id="act-1", version=6)).steps[1]
+    assert b'"inputSchema":{"type" : "object"}' in write.body.raw
+    assert b"inputSchemaUri" not in write.body.raw
+
+
 def test_the_draft_of_a_data_action_is_written_under_its_own_version() -> None:
     made = plan(LOOK_UP.among(Surroundings(draft=Draft(version=9, digest="9" * 64))))
     assert kinds(made) == ["write_draft", "publish"]

@@ -55,6 +55,26 @@ def test_another_draft_is_never_published(draft: Draft | None, version: int | No
     assert decision.verdict is Verdict.CONFLICT
 
 
+def test_a_stale_read_of_the_draft_is_waited_for_until_the_horizon_and_then_it_is_no_longer_stale() -> None:
+    old = Draft(version=None, digest=OTHER)
+    for draft in (old, None):
+        for over in (False, True):
+            decision = judge_draft(
+                GO,
+                draft,
+                target_digest=TARGET,
+                sent_version=None,
+                nothing_sent=True,
+                horizon_over=over,
+                earlier={OTHER},
+            )
+            if over:
+                assert isinstance(decision, Close)
+                assert decision.verdict is Verdict.CONFLICT
+            else:
+                assert isinstance(decision, Wait)
+
+
 def test_only_an_order_of_which_nothing_left_claims_that_nothing_was_sent() -> None:
     decision = judged(None, nothing_sent=False)
     assert isinstance(decision, Close)

@@ -119,6 +119,23 @@ def test_a_draft_that_somebody_overwrites_before_it_is_published_is_not_publishe
     assert list(deployments_of(found).values()) == ["2"]
 
 
+@pytest.mark.parametrize(
+    ("type_name", "path"),
+    [(MESSENGER, "/versions/draft$"), (ACTION, "/draft$"), (TABLE, "/decisiontables/[^/]+$")],
+    ids=[MESSENGER, ACTION, TABLE],
+)
+def test_a_read_that_is_still_stale_when_the_next_step_begins_is_waited_out(
+    desk: Desk, type_name: str, path: str
+) -> None:
+    found = bench(desk, type_name)
+    rollback = found.approved()
+    # One read surveys, one begins the step, one judges it: the next ones belong to the step after.
+    found.fault("stale_reads", "GET", path, after=3, times=2)
+    done = found.run(rollback)
+    assert (done.state, done.verdict) == ("applied", "verified"), done.explanation
+    assert accepted(desk, done) == [1] * done.steps.count()
+
+
 def test_a_draft_that_never_becomes_active_is_not_published(desk: Desk) -> None:
     found = bench(desk, MESSENGER)
     desk.world.practice.set_switches("northwind", propagation_seconds=60)

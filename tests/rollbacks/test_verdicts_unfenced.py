@@ -4,8 +4,32 @@ from dataclasses import replace
 
 import pytest
 
-from rollbacks.verdicts import MAX_LOCKED, MAX_SENDS, Close, SendNow, SendOutcome, Sent, Verdict, Wait, judge
-from tests.rollbacks.test_verdicts import BASE, CONFIRMED, GUARDED, LANDED, LOST, OTHER, THEM, UNMOVED, US, verdict
+from rollbacks.verdicts import (
+    MAX_LOCKED,
+    MAX_SENDS,
+    Close,
+    SendNow,
+    SendOutcome,
+    Sent,
+    Vanished,
+    Verdict,
+    Wait,
+    judge,
+)
+from tests.rollbacks.test_verdicts import (
+    BASE,
+    CONFIRMED,
+    GUARDED,
+    LANDED,
+    LOST,
+    OTHER,
+    QUEUE,
+    TARGET,
+    THEM,
+    UNMOVED,
+    US,
+    verdict,
+)
 
 PUBLISH = replace(GUARDED, level="C", base_etag=None)
 UNDECIDED = [SendOutcome.UNDER_WAY, SendOutcome.UNKNOWN, SendOutcome.LOST_RACE]
@@ -87,6 +111,16 @@ def test_a_later_version_that_names_somebody_else_leaves_a_lost_answer_indetermi
     for live in (LATER, replace(LATER, author=THEM)):
         assert isinstance(judge(PUBLISH, [LOST], live, successor=FOREIGN, horizon_over=False), Wait)
         assert verdict(judge(PUBLISH, [LOST], live, successor=FOREIGN, horizon_over=True)) is Verdict.INDETERMINATE
+
+
+def test_before_a_later_step_a_read_of_what_stood_before_is_stale_until_the_horizon() -> None:
+    step = replace(QUEUE, base_digest=TARGET, target_digest=OTHER, earlier=frozenset({BASE}))
+    old = replace(UNMOVED, version=None, etag=None)
+    for live in (old, Vanished()):
+        assert isinstance(judge(step, [], live, horizon_over=False), Wait)
+        assert verdict(judge(step, [], live, horizon_over=True)) is Verdict.CONFLICT
+    assert verdict(judge(step, [], replace(old, digest="9" * 64), horizon_over=False)) is Verdict.CONFLICT
+    assert isinstance(judge(step, [], replace(old, digest=TARGET), horizon_over=False), SendNow)
 
 
 def test_content_that_changes_under_the_base_version_is_an_alarm_here_too() -> None:
