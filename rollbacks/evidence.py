@@ -17,9 +17,9 @@ from django.db import transaction
 from rollbacks import audit, checkpointing, evidence_verifier, facts, merkle
 from rollbacks.models import Attempt, AuditEntry, Checkpoint, Rollback
 from tenants import archive
-from tenants.documents import canonical_bytes
+from tenants.documents import InvalidDocument, canonical_bytes
 from tenants.models import Snapshot
-from tenants.resource_types import catalogue, projection
+from tenants.resource_types import ResourceType, catalogue, projection, secrets
 
 MOST_LINKS: Final = 20_000
 """Between the first and the last entry of a rollback; with more of them the tree alone proves their place."""
@@ -50,7 +50,8 @@ webhook), add --checkpoints FILE: then the pack agrees with what you were told a
   before, target, after    .json: the exact bytes that the platform gave; .canonical.json: what the digests are over
   body-N                   the exact bytes of step N's request; its headers are in rollback.json
 
-The access token is in no file: it was never recorded.
+A file whose name begins with without-secrets has words in place of what the type calls a secret; what it was is known
+by its digest alone. The access token is in no file: it was never recorded.
 """
 
 
@@ -130,8 +131,12 @@ def _proofs(rollback: Rollback, entries: list[AuditEntry], size: int) -> dict[st
 
 
 def _contents(rollback: Rollback) -> Iterator[tuple[str, bytes]]:
+    """Give the bytes that were sent and read; where a type has secrets, words stand in their place, under another name.
+
+    Such a file cannot be held against its digest any more, so the program does not look at it.
+    """
     for step in rollback.steps.all():
-        yield f"body-{step.number}", bytes(step.body)
+        yield from _shown(catalogue.get(step.resource_type), f"body-{step.number}", bytes(step.body))
     read = Attempt.objects.filter(rollback=rollback, read_back__config=rollback.config_id)
     last = read.order_by("opened_at").last()
     sides = [("before", rollback.base), ("target", rollback.target), ("after", last.read_back if last else None)]
@@ -139,13 +144,23 @@ def _contents(rollback: Rollback) -> Iterator[tuple[str, bytes]]:
     for name, snapshot in sides:
         if snapshot is None:
             continue
-        yield f"{name}.json", archive.bytes_of(snapshot)
+        raw = archive.bytes_of(snapshot)
+        yield from _shown(rtype, f"{name}.json", raw)
         try:
-            content = canonical_bytes(projection.project(rtype, archive.value_of(snapshot)))
+            value = archive.value_of(snapshot)
         except archive.UnusableContent:
             continue
-        if hashlib.sha256(content).hexdigest() == snapshot.digest:
+        content = canonical_bytes(projection.project(rtype, value))
+        if hashlib.sha256(content).hexdigest() == snapshot.digest and secrets.hidden(rtype, value) == value:
             yield f"{name}.canonical.json", content
+
+
+def _shown(rtype: ResourceType, name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
+    try:
+        shown = secrets.hidden_bytes(rtype, raw)
+    except InvalidDocument:
+        return  # it may hold a secret, and nobody can tell where
+    yield name if shown == raw else f"without-secrets-{name}", shown
 
 
 def _story(rollback: Rollback) -> dict[str, Any]:
