@@ -20,7 +20,7 @@ from django.utils import timezone
 from tenants import connections, discovery, reporting, sweeping, trail
 from tenants.archive import UnusableContent
 from tenants.causes import Cause
-from tenants.discovery import Survey, Trouble
+from tenants.discovery import Found, Survey, Trouble
 from tenants.models import Onboarding
 from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tenants.discovery import Connect
-    from tenants.remote.client import Platform
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +39,8 @@ LEASE: Final = timedelta(minutes=3)
 """More than a slice ever takes: one list may wait two minutes for room in the budget."""
 SLICE_SECONDS: Final = 8.0
 LONGEST_PAUSE: Final = timedelta(minutes=5)
+TRIES_OF_A_LIST: Final = 3
+"""After so many tries in a row a chosen type whose list has no answer is left out, and the report says so."""
 State = Onboarding.State
 AT_WORK: Final = (State.LISTING, State.TRACKING, State.READING)
 """The states in which a worker has something to do."""
@@ -84,7 +85,7 @@ def _work(row: Onboarding, *, ends: float) -> None:
     if row.state == State.LISTING:
         _list(row, connect, ends=ends)
     elif row.state == State.TRACKING:
-        _track(row, connect(), ends=ends)
+        _track(row, connect, ends=ends)
     if row.state == State.READING:
         _read(row, connect, seconds=max(0.0, ends - time.monotonic()))
 
@@ -105,23 +106,39 @@ def _list(row: Onboarding, connect: "Connect", *, ends: float) -> None:
         _move(row, State.CHOOSING)
 
 
-def _track(row: Onboarding, platform: "Platform", *, ends: float) -> None:
+def _track(row: Onboarding, connect: "Connect", *, ends: float) -> None:
     survey = Survey.from_json(row.survey)
-    for rtype in reporting.types_named(row.chosen):
-        if rtype.name in row.tracked:
-            continue
+    platform, silence = connect(), ""
+    left = [rtype for rtype in reporting.types_named(row.chosen) if rtype.name not in row.tracked]
+    # One list without an answer must not keep the others from being tracked, so it is asked for again after them.
+    for rtype in sorted(left, key=lambda one: _is_silent(survey.of(one.name))):
         # Listed anew: what was made since the choice belongs to it, and what was deleted does not.
-        found = discovery.find(rtype, platform, reach=survey.reach, named=True)
-        try:
-            sweeping.track_found(row.tenant, rtype, found.objects, actor=trail.actor_name(row.asked_by))
-        except InvalidObjectId as error:
-            found.troubles.append(Trouble(Cause.UNUSABLE, f"{rtype.title}: {error}"))
-        survey.found = [found if one.rtype.name == rtype.name else one for one in survey.found]
-        _keep(row, tracked=[*row.tracked, rtype.name], survey=survey.to_json())
+        found, platform = discovery.find_or_pass(rtype, platform, connect, reach=survey.reach, named=True)
+        before = survey.of(rtype.name)
+        if _is_silent(found) and before is not None and row.failures < TRIES_OF_A_LIST:
+            before.troubles, silence = found.troubles, found.troubles[0].sentence
+            _keep(row, survey=survey.to_json())
+        else:
+            _track_found(row, survey, found)
         if time.monotonic() > ends:
             break
+    if silence:
+        raise _PutOff(silence)
     if {rtype.name for rtype in reporting.types_named(row.chosen)} <= set(row.tracked):
         _move(row, State.READING)
+
+
+def _track_found(row: Onboarding, survey: Survey, found: Found) -> None:
+    try:
+        sweeping.track_found(row.tenant, found.rtype, found.objects, actor=trail.actor_name(row.asked_by))
+    except InvalidObjectId as error:
+        found.troubles.append(Trouble(Cause.UNUSABLE, f"{found.rtype.title}: {error}"))
+    survey.found = [found if one.rtype.name == found.rtype.name else one for one in survey.found]
+    _keep(row, tracked=[*row.tracked, found.rtype.name], survey=survey.to_json())
+
+
+def _is_silent(found: Found | None) -> bool:
+    return found is not None and any(trouble.cause is Cause.SILENCE for trouble in found.troubles)
 
 
 def _read(row: Onboarding, connect: "Connect", *, seconds: float) -> None:

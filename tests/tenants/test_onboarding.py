@@ -150,3 +150,41 @@ def test_only_an_operator_may_ask_choose_and_cancel(world: World, asked: Onboard
         with pytest.raises(PermissionDenied):
             actions.cancel_onboarding(asked, acting_user=who)
     assert Onboarding.objects.get().state == "listing"
+
+
+def slices(row: Onboarding, number: int, *, seconds: float = 0.0) -> Onboarding:
+    """Let workers go on with it so many times, its pauses over."""
+    for _ in range(number):
+        Onboarding.objects.filter(pk=row.pk).update(next_at=timezone.now())
+        onboarding.drive(row.pk, seconds=seconds)
+    row.refresh_from_db()
+    return row
+
+
+def test_an_object_without_an_answer_keeps_short_slices_from_no_other(world: World, asked: Onboarding) -> None:
+    row = slices(chosen(world, asked, QUEUE), 1)
+    first = TrackedConfig.objects.filter(resource_type=QUEUE, looked_at=None).order_by("name", "pk")[0]
+    world.practice.add_fault("unavailable_503", path=f"/api/v2/routing/queues/{first.object_id}$", times=None)
+
+    row = slices(row, 5)
+
+    assert list(TrackedConfig.objects.filter(resource_type=QUEUE, looked_at=None)) == [first]
+    assert row.state == "reading"
+    assert "had no answer" in row.problem
+    world.practice.clear_faults()
+    assert slices(row, 1, seconds=60).state == "done"
+
+
+def test_a_list_without_an_answer_keeps_no_other_type_from_being_tracked(world: World, asked: Onboarding) -> None:
+    row = chosen(world, asked, ASSIST, QUEUE)
+    world.practice.add_fault("unavailable_503", path="/api/v2/agentassist/configs$", times=None)
+
+    row = slices(row, 2)
+
+    assert row.tracked == [QUEUE]
+    row = slices(row, 1)
+    assert (row.state, row.failures) == ("tracking", 1)
+    assert "/api/v2/agentassist/configs" in row.problem
+    row = slices(row, 4, seconds=60)
+    assert row.state == "done"
+    assert next(one for one in row.survey["found"] if one["type"] == ASSIST)["troubles"][0][0] == "silence"
