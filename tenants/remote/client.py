@@ -371,7 +371,10 @@ class Platform:
         if answer.status == 408 or answer.status >= 500:
             self._failed(admission, _unavailable(answer, asked=method))
         elif answer.status == 429:
+            self._in_vain = (0.0, "")
             self._gate.throttled(answer.retry_after)
+            # It is an answer too: a tenant that says so is not down.
+            self._gate.answered(admission)
         else:
             self._in_vain = (0.0, "")
             self._gate.answered(admission)

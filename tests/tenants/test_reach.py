@@ -10,10 +10,10 @@ import pytest
 from django.db import transaction
 
 from console.practice.server import PracticeServer
-from tenants import reach
+from tenants import connections, reach
 from tenants.models import OAuthClient, Tenant
 from tenants.reach import Reach
-from tenants.remote import RemoteUnavailable, TimedOut, Unreachable
+from tenants.remote import RateLimited, RemoteUnavailable, TimedOut, Unreachable
 from tenants.remote.manners import Purpose
 from tests import world as making
 from tests.tenants.running import ROOT
@@ -280,6 +280,16 @@ def test_one_worker_has_the_turn_to_sweep_a_tenant_and_nobody_while_it_is_down_o
     gate.answered(gate.admit(Purpose.PERSON))
     gate.throttled(10)
     assert not gate.begin_turn()
+
+
+def test_a_429_is_an_answer_and_closes_the_breaker(practice: PracticeServer, tenant: Tenant) -> None:
+    failing(Reach(tenant), 5)
+    practice.add_fault("rate_limited_429", path="/api/v2/routing/queues$", seconds=42)
+    with pytest.raises(RateLimited):
+        connections.connect(tenant).read("/api/v2/routing/queues")
+    standing = reach.standing_of(tenant)
+    assert (standing.state, standing.failures) == ("closed", 0)
+    assert "asked for a pause" in standing.sentence
 
 
 @pytest.mark.django_db(transaction=True)
