@@ -157,7 +157,11 @@ def uncovered() -> "models.QuerySet[Tenant]":
 
 
 def deliver_due() -> int:
-    """Give every sink what it lacks, as far as it takes it, and give the number of lines that were taken."""
+    """Give every sink what it lacks, as far as it takes it, and give the number of lines that were taken.
+
+    A sink that does not take what one tenant has gets the rest in the next round: one that is down must not hold this
+    worker for each of the tenants.
+    """
     now = timezone.now()
     taken = 0
     for sink in sinks.configured():
@@ -168,8 +172,12 @@ def deliver_due() -> int:
             ],
             ignore_conflicts=True,
         )
-        for state in lagging().filter(sink=sink.name, next_try_at__lte=now).select_related("tenant"):
-            taken += _deliver(sink, state)
+        due = lagging().filter(sink=sink.name, next_try_at__lte=now).order_by("next_try_at", "pk")
+        for state in due.select_related("tenant"):
+            delivered = _deliver(sink, state)
+            if delivered is None:
+                break
+            taken += delivered
     return taken
 
 
@@ -179,8 +187,8 @@ def lagging() -> "models.QuerySet[SinkState]":
     return SinkState.objects.annotate(newest=Subquery(newest)).filter(delivered__lt=F("newest"))
 
 
-def _deliver(sink: sinks.Sink, state: SinkState) -> int:
-    """Give one sink what it lacks of one tenant, unless somebody else does so now."""
+def _deliver(sink: sinks.Sink, state: SinkState) -> int | None:
+    """Give one sink what it lacks of one tenant, unless somebody else does so now; None where it did not take it."""
     until = timezone.now() + LEASE
     if not SinkState.objects.filter(pk=state.pk, next_try_at=state.next_try_at).update(next_try_at=until):
         return 0
@@ -189,7 +197,7 @@ def _deliver(sink: sinks.Sink, state: SinkState) -> int:
     told: Mapping[str, object]
     try:
         taken = sink.take(state.tenant, [line for _, line in lines])
-    except sinks.SinkDown as down:
+    except (sinks.SinkDown, checkpoints.UnreadableCheckpoint) as down:
         log.warning("sink.down", sink=sink.name, tenant=state.tenant.slug, why=str(down))
         pause = min(LONGEST_PAUSE, timedelta(seconds=2 ** min(state.failures, 12)))
         told = {
@@ -199,7 +207,7 @@ def _deliver(sink: sinks.Sink, state: SinkState) -> int:
             "next_try_at": timezone.now() + pause,
         }
         SinkState.objects.filter(pk=state.pk).update(**told)
-        return 0
+        return None
     now = timezone.now()
     SinkState.objects.filter(pk=state.pk).update(
         delivered=lines[taken - 1][0], delivered_at=now, failures=0, failing_since=None, problem="", next_try_at=now

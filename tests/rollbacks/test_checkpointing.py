@@ -193,6 +193,23 @@ def test_a_receiver_that_is_down_is_shown_and_caught_up_with(bank: Tenant, folde
     assert began is not None
 
 
+def test_a_receiver_that_is_down_is_asked_once_a_round_and_not_once_for_each_tenant(
+    bank: Tenant, folder: Path, receiver: Receiver
+) -> None:
+    tenants = [bank, *(make_bank(f"branch-{number}") for number in range(3))]
+    for tenant in tenants:
+        append(tenant)
+    receiver.statuses = [503, 503]
+    tasks.seal_trail()
+    assert len(receiver.headers) == 1
+    assert all(lines_of(folder, tenant) for tenant in tenants), "another sink is not kept from its lines"
+    tasks.seal_trail()
+    assert len(receiver.headers) == 2
+    soon()
+    tasks.seal_trail()
+    assert len(receiver.lines) == len(tenants)
+
+
 def test_a_folder_that_is_no_folder_is_told_with_its_name(bank: Tenant, folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_text("in the way")
