@@ -224,7 +224,7 @@ class _Driver:
             draft,
             target_digest=self.step.target_digest,
             sent_version=self.step.sent_version,
-            nothing_sent=not sends,
+            sends=[_sent(send).outcome for send in sends],
             horizon_over=now >= self.attempt.horizon_at,
             earlier=stepping.drafts_before(self.step),
         )

@@ -5,7 +5,7 @@ from rollbacks.plans import StepKind
 from rollbacks.refusals import Told
 from rollbacks.verdicts import Close, Verdict, Wait
 
-_CHANGES_LIVE = frozenset({StepKind.WRITE, StepKind.PUBLISH, StepKind.NATIVE_ROLLBACK, StepKind.NATIVE_RESTORE})
+_CHANGES_LIVE = frozenset(StepKind) - {StepKind.CREATE_DRAFT, StepKind.WRITE_DRAFT}
 
 
 def explain(decision: Close, step: Step, *, refusal: Told | None = None) -> str:
@@ -106,7 +106,7 @@ def _explain_step(decision: Close, refusal: Told | None) -> str:
                 "the platform accepted it but left something else than was planned. Compare live before anything else."
             )
         case Verdict.CONFLICT if because:
-            return f"nothing was sent, because {because}."
+            return f"nothing {'was sent' if evidence.get('nothing_sent') else 'of it landed'}, because {because}."
         case Verdict.CONFLICT if evidence.get("vanished"):
             return "nothing was sent, because what it writes is not there any more."
         case Verdict.CONFLICT if evidence.get("nothing_sent"):
@@ -135,7 +135,7 @@ def _what_stands(steps: list[Step], failed: Step, decision: Close) -> list[str]:
         said.append(f"{_counted(later)} {'was' if len(later) == 1 else 'were'} not begun.")
     kinds = {StepKind(step.kind) for step in (*stand, *([failed] if unclear else []))}
     if not kinds & _CHANGES_LIVE:
-        said.append("What is live has not changed.")
+        said.append("This rollback has not changed what is live.")
     elif StepKind.PUBLISH in {StepKind(step.kind) for step in stand}:
         open_kinds = [step for step in steps if step not in stand and step.kind == StepKind.REPOINT]
         if open_kinds:

@@ -20,7 +20,9 @@ def plan_steps(config: TrackedConfig, situation: Situation, *, platform: Platfor
     if rtype.why_read_only:
         return Plan()
     try:
-        around = surroundings.read(config, platform, live_version=situation.base.version)
+        around = surroundings.read(
+            config, platform, live_version=situation.base.version, live_digest=situation.base.digest
+        )
     except RemoteError as error:
         return Plan(problems=(error.sentence,), for_now=isinstance(error, RemoteUnknown))
     except (archive.UnusableContent, object_paths.InvalidObjectId) as error:

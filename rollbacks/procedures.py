@@ -24,6 +24,8 @@ NO_DRAFT: Final = "0" * 64
 """Stands for the digest of a draft that is not there."""
 FIRST_DRAFT_VERSION: Final = 1
 """What a draft that was just made is numbered (PLATFORM.md: "does not match latest draft version 1")."""
+LONGEST_NAME: Final = 200
+"""How much of a name a title has room for, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class Surroundings:
     """None where there is none."""
     users: tuple[User, ...] = ()
     left_over: Mapping[str, str] = field(default_factory=dict)
-    """Users, by id, that the rollback which published the live version did not repoint, with their digests then."""
+    """Users, by id, that the rollback which made this content live did not repoint, with the version to leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,11 @@ class Situation:
     def rules(self) -> StepRules:
         """Where the type's steps go."""
         return self.rtype.steps or StepRules()
+
+    @property
+    def content(self) -> str:
+        """Name what live is to become."""
+        return f"{'the chosen values' if self.chosen else 'the content'} of v{self.target_version}"
 
     def path(self, template: str) -> str:
         """Fill in where the object is found."""
@@ -136,7 +143,7 @@ def _publish_and_repoint(situation: Situation) -> Plan:
             steps.append(
                 situation.step(
                     StepKind.WRITE_DRAFT,
-                    f"Write the content of v{situation.target_version} into the draft",
+                    f"Write {situation.content} into the draft",
                     observed_path=situation.path(situation.rules.draft_path),
                     method="PUT",
                     path=situation.path(situation.rules.draft_path),
@@ -172,8 +179,8 @@ def _repointed(situation: Situation, version: int, *, only_left_over: bool) -> t
     steps, notes = [], []
     around = situation.around
     for user in sorted(around.users, key=lambda one: one.name):
-        what = f"the {user.rtype.title.lower()} “{user.name or user.object_id}”"
-        left_over = around.left_over.get(user.object_id) == user.base.digest
+        what = f"the {user.rtype.title.lower()} “{_shortened(user.name or user.object_id)}”"
+        left_over = around.left_over.get(user.object_id) == user.version
         follows = left_over if only_left_over else left_over or user.version == str(situation.base.version)
         if user.version == str(version):
             continue
@@ -184,6 +191,10 @@ def _repointed(situation: Situation, version: int, *, only_left_over: bool) -> t
     if not steps and not only_left_over:
         notes.append("Nothing uses the version that is live now, so nothing has to be pointed at the new one.")
     return steps, notes
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _repoint(situation: Situation, user: User, version: int, title: str) -> PlannedStep:
@@ -207,6 +218,8 @@ def _repoint(situation: Situation, user: User, version: int, title: str) -> Plan
 
 def _draft_and_publish(situation: Situation) -> Plan:
     draft, digest = situation.around.draft, situation.target_digest
+    if situation.base.digest == digest:
+        return Plan()
     path = situation.path(situation.rules.draft_path)
     steps, notes = [], []
     if draft is None:
@@ -234,7 +247,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
         steps.append(
             situation.step(
                 StepKind.WRITE_DRAFT,
-                f"Write the content of v{situation.target_version} into the draft",
+                f"Write {situation.content} into the draft",
                 observed_path=path,
                 method="PATCH",
                 path=path,
@@ -278,7 +291,7 @@ def _draft_members(situation: Situation) -> dict[str, bytes]:
 
 
 def _draft_stands(situation: Situation) -> str:
-    return f"The draft has the content of v{situation.target_version} already, so it is not written again."
+    return f"The draft has {situation.content} already, so it is not written again."
 
 
 def _overwritten_work(situation: Situation, draft: Draft) -> list[str]:

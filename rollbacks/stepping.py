@@ -150,6 +150,9 @@ def move_baselines(attempt: Attempt, rollback: Rollback) -> None:
     last = own.select_related("read_back").order_by("-step__number").first()
     if last is not None and last.read_back is not None:
         drift.set_baseline(rollback.config, last.read_back)
+    elif rollback.base_digest == rollback.target_digest:
+        # An earlier rollback made it live, and this one did what was left of that.
+        drift.set_baseline(rollback.config, rollback.base)
 
 
 def open_attempt(

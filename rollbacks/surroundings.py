@@ -5,7 +5,7 @@ Read from the platform for a plan, and again before the run; nothing is decided 
 
 from collections.abc import Iterator
 
-from rollbacks.models import Attempt, Rollback, Step
+from rollbacks.models import Step
 from rollbacks.plans import Base
 from rollbacks.procedures import Draft, Surroundings, User
 from rollbacks.stepping import STANDS
@@ -17,7 +17,7 @@ from tenants.remote import Answer, ObjectMissing, Platform
 from tenants.resource_types import ResourceType, StepRules, catalogue, projection
 
 
-def read(config: TrackedConfig, platform: Platform, *, live_version: int | None) -> Surroundings:
+def read(config: TrackedConfig, platform: Platform, *, live_version: int | None, live_digest: str) -> Surroundings:
     """Read what the type's steps act on; raises the tree of `remote.errors` and UnusableContent."""
     rtype = catalogue.get(config.resource_type)
     rules = rtype.steps
@@ -26,7 +26,7 @@ def read(config: TrackedConfig, platform: Platform, *, live_version: int | None)
     return Surroundings(
         draft=read_draft(rtype, config.object_id, platform) if rules.draft_path else None,
         users=tuple(_users(config, rules, platform)) if rules.used_by_type else (),
-        left_over=_left_over(config, live_version) if rules.used_by_type else {},
+        left_over=_left_over(config, live_version, live_digest) if rules.used_by_type else {},
     )
 
 
@@ -69,7 +69,7 @@ def _users(config: TrackedConfig, rules: StepRules, platform: Platform) -> Itera
     for raw in platform.entities(rtype.list_path or "", paging=rtype.paging):
         listed = archive.value_from(raw)
         object_id = listed.get("id")
-        if not isinstance(object_id, str) or _named(listed, rules)[0] != config.object_id:
+        if not isinstance(object_id, str) or _named(listed, rules)[0] not in {config.object_id, ""}:
             continue
         answer = live_object.read(another(config, rtype, object_id), platform)
         value = archive.value_from(answer.body)
@@ -98,13 +98,24 @@ def _text_at(value: dict[str, Value], pointer: str) -> str:
     return str(found) if isinstance(found, str | int) else ""
 
 
-def _left_over(config: TrackedConfig, live_version: int | None) -> dict[str, str]:
-    """Give what the rollback that published the live version did not come to repoint, each with its digest then."""
-    published = Attempt.objects.filter(
-        config=config, step__kind=Step.Kind.PUBLISH, step__expected_version=live_version, verdict__in=STANDS
-    )
-    last = Rollback.objects.filter(pk__in=published.values("rollback_id")).order_by("-requested_at").first()
-    if last is None or live_version is None:
+def _left_over(config: TrackedConfig, live_version: int | None, live_digest: str) -> dict[str, str]:
+    """Give what the rollback that made this content live did not come to repoint, each with the version to leave.
+
+    Its order to publish may have landed later than anybody waited for, or as a later version than it was to be, so its
+    verdict does not count.
+    """
+    if live_version is None:
         return {}
-    open_steps = last.steps.filter(kind=Step.Kind.REPOINT).exclude(attempt__verdict__in=STANDS)
-    return dict(open_steps.values_list("object_id", "base_digest"))
+    ordered = Step.objects.filter(
+        rollback__config=config,
+        kind=Step.Kind.PUBLISH,
+        target_digest=live_digest,
+        expected_version__lte=live_version,
+        attempt__sends__isnull=False,
+    )
+    last = ordered.order_by("-rollback__requested_at").first()
+    if last is None:
+        return {}
+    open_steps = Step.objects.filter(rollback=last.rollback_id, kind=Step.Kind.REPOINT)
+    not_done = open_steps.exclude(attempt__verdict__in=STANDS)
+    return dict.fromkeys(not_done.values_list("object_id", flat=True), str(last.base_version))

@@ -206,6 +206,11 @@ def tries_left(outcomes: Sequence[SendOutcome]) -> int:
     return max(0, MAX_LOCKED - locked)
 
 
+def turned_away_for_certain(outcomes: Sequence[SendOutcome]) -> bool:
+    """Say whether no copy of what was sent can have changed anything; so it is before the first send."""
+    return all(outcome in _CHANGED_NOTHING for outcome in outcomes)
+
+
 def authorship(guarded: Guarded, seen: Seen) -> bool | None:
     """Say whether the platform names our OAuth client as the author; None when it names nobody."""
     return None if seen.author is None else seen.author == guarded.client_id

@@ -101,7 +101,7 @@ def test_a_draft_that_has_the_content_is_left_out_and_unpublished_work_in_it_is_
 def test_what_an_interrupted_rollback_left_is_all_that_is_planned_once_its_content_is_live() -> None:
     old, moved = deployment("d-1", "7"), deployment("d-2", "6")
     live = replace(WEB, base=Base(8, None, WEB.target_digest))
-    around = Surroundings(draft=LIKE_LIVE, users=(old, moved), left_over={"d-1": old.base.digest, "d-2": "0" * 64})
+    around = Surroundings(draft=LIKE_LIVE, users=(old, moved), left_over={"d-1": "7", "d-2": "7"})
     made = plan(live.among(around))
     assert [(step.kind, step.object_id) for step in made.steps] == [("repoint", "d-1")]
     assert json.loads(made.steps[0].body.raw)["configuration"]["version"] == "8"

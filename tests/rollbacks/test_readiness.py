@@ -1,10 +1,12 @@
 """Whether a draft may be published: only what the plan says, only once it is ready, and never for ever."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from rollbacks.procedures import Draft
 from rollbacks.readiness import judge_draft
-from rollbacks.verdicts import Close, Decision, SendNow, Verdict, Wait
+from rollbacks.verdicts import Close, Decision, SendNow, SendOutcome, Verdict, Wait
 
 TARGET, OTHER = "1" * 64, "2" * 64
 GO = SendNow("Live equals the base.")
@@ -13,14 +15,14 @@ PENDING = Draft(version=None, digest=TARGET, ready=False, standing="Pending")
 
 
 def judged(
-    draft: Draft | None, *, horizon_over: bool = False, nothing_sent: bool = True, version: int | None = None
+    draft: Draft | None, *, horizon_over: bool = False, sends: Sequence[SendOutcome] = (), version: int | None = None
 ) -> Decision:
     return judge_draft(
         GO,
         draft,
         target_digest=TARGET,
         sent_version=version,
-        nothing_sent=nothing_sent,
+        sends=sends,
         horizon_over=horizon_over,
     )
 
@@ -64,7 +66,7 @@ def test_a_stale_read_of_the_draft_is_waited_for_until_the_horizon_and_then_it_i
                 draft,
                 target_digest=TARGET,
                 sent_version=None,
-                nothing_sent=True,
+                sends=[],
                 horizon_over=over,
                 earlier={OTHER},
             )
@@ -76,6 +78,19 @@ def test_a_stale_read_of_the_draft_is_waited_for_until_the_horizon_and_then_it_i
 
 
 def test_only_an_order_of_which_nothing_left_claims_that_nothing_was_sent() -> None:
-    decision = judged(None, nothing_sent=False)
+    decision = judged(None, sends=[SendOutcome.UNAUTHORIZED])
     assert isinstance(decision, Close)
+    assert decision.verdict is Verdict.CONFLICT
     assert "nothing_sent" not in decision.evidence
+
+
+@pytest.mark.parametrize("outcome", [SendOutcome.RATE_LIMITED, SendOutcome.LOCKED])
+@pytest.mark.parametrize("draft", [None, Draft(version=None, digest=OTHER), PENDING])
+def test_an_order_that_may_have_landed_is_never_called_not_applied_for_what_the_draft_is_since(
+    draft: Draft | None, outcome: SendOutcome
+) -> None:
+    assert isinstance(judged(draft, sends=[outcome]), Wait)
+    ended = judged(draft, sends=[outcome], horizon_over=True)
+    assert isinstance(ended, Close)
+    assert ended.verdict is Verdict.INDETERMINATE
+    assert "nothing_sent" not in ended.evidence

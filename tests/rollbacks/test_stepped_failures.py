@@ -113,7 +113,7 @@ def test_a_draft_that_somebody_overwrites_before_it_is_published_is_not_publishe
     assert (done.state, done.verdict) == ("failed", "conflict")
     assert steps_of(done) == [("write_draft", "verified"), ("publish", "conflict"), ("repoint", "")]
     assert "somebody changed the draft" in done.explanation
-    assert "What is live has not changed" in done.explanation
+    assert "This rollback has not changed what is live" in done.explanation
     assert "Step 3 (point the web messenger deployment" in done.explanation
     assert accepted(desk, done) == [1, 0, 0]
     assert list(deployments_of(found).values()) == ["2"]
@@ -178,7 +178,7 @@ def test_a_version_that_somebody_publishes_between_two_steps_stops_the_rollback(
     assert list(deployments_of(found).values()) == ["2"]
 
 
-def test_a_deployment_that_changed_since_the_plan_is_left_as_it_is_and_the_plan_after_says_so(
+def test_a_deployment_that_changed_since_the_plan_is_left_as_it_is_until_somebody_approves_what_it_is_now(
     desk: Desk,
 ) -> None:
     found = bench(desk, MESSENGER)
@@ -195,8 +195,8 @@ def test_a_deployment_that_changed_since_the_plan_is_left_as_it_is_and_the_plan_
     assert accepted(desk, done) == [1, 1, 0]
     found.look()
     again = actions.plan_rollback(found.config, found.good, acting_user=desk.world.alice)
-    assert [check.guard for check in again.refusals] == ["no_op"]
-    assert any("is left alone" in note for note in again.notes)
+    assert ([step.kind for step in again.steps], again.refusals) == (["repoint"], ())
+    assert any("nothing is published" in note for note in again.notes)
 
 
 def test_what_was_not_repointed_is_all_that_is_left_for_a_new_plan(desk: Desk) -> None:
