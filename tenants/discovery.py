@@ -27,7 +27,7 @@ from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import CredentialsRefused, RemoteError, RemoteUnknown, TenantDown
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
-from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, LiveAt, ResourceType
+from tenants.resource_types.definition import PARENT_AND_ID, SINGLETON_ID, LiveAt, Paging, ResourceType
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -308,24 +308,25 @@ def _walk(
             platform.read(rtype.object_path)
         yield SINGLETON_ID, rtype.title
         return
-    if rtype.list_path is None or (rtype.in_parent and not rtype.parent):
+    if not rtype.can_be_listed:
         why = "the platform has no list of them" if rtype.list_path is None else "they are listed inside other objects"
         raise NotListed(f"Objects of the type {rtype.name} cannot be listed: {why}.")
-    if not rtype.in_parent and not rtype.parent:
-        yield from _listed(rtype, rtype.list_path, platform, troubles=troubles)
-        return
-    yield from _walk_parents(rtype, rtype.list_path, platform, troubles=troubles)
+    if rtype.list_path is None:  # each of these others has one, found by the other's id
+        yield from _listed(rtype.title, rtype.parents_path or "", rtype.parents_paging, platform, troubles=troubles)
+    elif not rtype.in_parent and not rtype.parent:
+        yield from _listed(rtype.title, rtype.list_path, rtype.paging, platform, troubles=troubles)
+    else:
+        yield from _walk_parents(rtype, rtype.list_path, platform, troubles=troubles)
 
 
 def _walk_parents(
     rtype: ResourceType, list_path: str, platform: "Platform", *, troubles: list[Trouble] | None
 ) -> "Iterable[tuple[str, str]]":
-    around = catalogue.get(rtype.parent)
-    for parent, parent_name in list(_listed(around, around.list_path or "", platform)):
+    for parent, parent_name in list(_parents(rtype, platform)):
         try:
             path = list_path.replace("{parent}", quote(object_paths.checked_object_id(parent), safe=""))
             params: dict[str, str | int] | None = {rtype.list_parameter: parent} if rtype.list_parameter else None
-            for own, name in _listed(rtype, path, platform, params=params, troubles=troubles):
+            for own, name in _listed(rtype.title, path, rtype.paging, platform, params=params, troubles=troubles):
                 if rtype.in_parent:
                     yield f"{parent}{PARENT_AND_ID}{own}", " / ".join(part for part in (parent_name, name) if part)
                 else:
@@ -339,21 +340,29 @@ def _walk_parents(
             troubles.append(Trouble(cause_of(error), f"{inside}: {told(error)}"))
 
 
+def _parents(rtype: ResourceType, platform: "Platform") -> "Iterable[tuple[str, str]]":
+    if rtype.parents_path is not None:
+        return _listed(rtype.title, rtype.parents_path, rtype.parents_paging, platform)
+    around = catalogue.get(rtype.parent)
+    return _listed(around.title, around.list_path or "", around.paging, platform)
+
+
 def _listed(
-    rtype: ResourceType,
+    title: str,
     path: str,
+    paging: Paging,
     platform: "Platform",
     *,
     params: "Mapping[str, str | int] | None" = None,
     troubles: list[Trouble] | None = None,
 ) -> "Iterable[tuple[str, str]]":
-    for raw in platform.entities(path, paging=rtype.paging, params=params):
+    for raw in platform.entities(path, paging=paging, params=params):
         try:
             value = archive.value_from(raw)
         except UnusableContent as error:
             if troubles is None:
                 raise
-            troubles.append(Trouble(Cause.UNUSABLE, f"{rtype.title}: one line of the list cannot be read. {error}"))
+            troubles.append(Trouble(Cause.UNUSABLE, f"{title}: one line of the list cannot be read. {error}"))
             continue
         object_id = value.get("id")
         if isinstance(object_id, str) and object_id:

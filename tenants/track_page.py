@@ -45,7 +45,7 @@ def track_page(query: "Mapping[str, str]", *, user: "AbstractBaseUser | Anonymou
     if not form.is_bound or not form.is_valid():
         return TrackPage(form=form)
     tenant, rtype = form.cleaned_data["tenant"], catalogue.get(form.cleaned_data["type"])
-    if rtype.list_path is None:
+    if not rtype.can_be_listed:
         problem = f"The platform has no list of objects of the type {rtype.title}. Name their ids below."
         return TrackPage(form=form, tenant=tenant, rtype=rtype, problem=problem)
     try:

@@ -195,7 +195,9 @@ def _address(rtype: ResourceType) -> str:
 
 
 def _listed(rtype: ResourceType) -> str:
-    return _LISTS[Paging.NONE if rtype.in_parent and not rtype.parent else rtype.paging]
+    if rtype.parents_path is not None and rtype.list_path is None:
+        return "one for each object of another kind, found by that one's id"
+    return _LISTS[rtype.paging if rtype.can_be_listed else Paging.NONE]
 
 
 def _history(rtype: ResourceType) -> str:

@@ -254,6 +254,10 @@ class ResourceType:
     live: LiveAt
     parent: str
     """The type whose list gives the parents; empty when there is none, or none that the catalogue knows."""
+    parents_path: str | None
+    """Where the parents are listed that are no type of the catalogue; of a type that has neither a list nor a
+    `{parent}`, where those are listed that have one object each, found by their id."""
+    parents_paging: Paging
     list_path: str | None
     """Where the objects are listed; None when they cannot be listed."""
     list_parameter: str
@@ -361,6 +365,13 @@ class ResourceType:
     def is_singleton(self) -> bool:
         """Whether there is exactly one object of the type."""
         return self.paging is Paging.SINGLETON
+
+    @property
+    def can_be_listed(self) -> bool:
+        """Whether the platform tells which objects of the type there are."""
+        if self.is_singleton or self.parents_path is not None:
+            return True
+        return self.list_path is not None and (not self.in_parent or bool(self.parent))
 
     @property
     def in_parent(self) -> bool:

@@ -23,6 +23,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "object_query": "",
         "live": LiveAt.OBJECT,
         "parent": "",
+        "parents_path": None,
+        "parents_paging": Paging.NUMBERED,
         "list_path": None,
         "list_parameter": "",
         "history_path": None,
@@ -96,6 +98,7 @@ def _check_paths(rtype: ResourceType) -> None:
     name, parent = rtype.name, ("{parent}",) if rtype.in_parent else ()
     own = () if rtype.is_singleton else (*parent, "{id}")
     check_placeholders(name, "object_path", rtype.object_path, own)
+    check_placeholders(name, "parents_path", rtype.parents_path, ())
     check_placeholders(name, "list_path", rtype.list_path, parent)
     check_placeholders(name, "history_path", rtype.history_path, own)
     check_placeholders(name, "history_version_path", rtype.history_version_path, (*own, "{version}"))
@@ -105,6 +108,11 @@ def _check_paths(rtype: ResourceType) -> None:
         if not set(found) <= {*own, "{version}"} or len(found) > len(set(found)):
             reason = f"{path!r} may hold {either((*own, '{version}'))}, each once"
             raise InvalidCatalogue(name, "native_history", reason)
+    if rtype.parents_path and (rtype.parent or rtype.is_singleton or (rtype.list_path and not rtype.in_parent)):
+        reason = "it stands beside 'parent', a list without a {parent}, or a singleton, which need no list of parents"
+        raise InvalidCatalogue(name, "parents_path", reason)
+    if rtype.parents_path and rtype.in_parent and not rtype.list_path:
+        raise InvalidCatalogue(name, "parents_path", "it stands there, yet 'list_path' does not")
     if rtype.parent and not rtype.in_parent and not rtype.list_parameter:
         reason = f"{rtype.object_path!r} has no {{parent}}, and there is no 'list_parameter' either"
         raise InvalidCatalogue(name, "parent", reason)

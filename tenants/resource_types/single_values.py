@@ -39,6 +39,7 @@ _CHOICES: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
         "version_rule": VersionRule,
         "guard": Guard,
         "paging": Paging,
+        "parents_paging": Paging,
         "history_paging": Paging,
         "procedure": Procedure,
         "live": LiveAt,
@@ -50,6 +51,7 @@ _PERMISSION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?::[A-Za-z*][A-Za-z0-9-]
 _PATHS: Final = frozenset(
     {
         "object_path",
+        "parents_path",
         "list_path",
         "history_path",
         "history_version_path",

@@ -64,6 +64,18 @@ def test_a_dry_run_shows_every_type_with_counts_and_costs_and_tracks_nothing(wor
     assert TrackedConfig.objects.count() == 1
 
 
+def test_objects_inside_others_are_found_though_those_others_are_no_type_of_the_catalogue(world: World) -> None:
+    types = ("knowledge.document", "wfm.planninggroup", "integrations.config", "assistants.copilot")
+    ran = run("track", "northwind", "--all", "--types", ",".join(types), "--yes", "--json")
+
+    assert ran.code == 0, ran.err
+    kept = TrackedConfig.objects.exclude(live=None).values_list("resource_type", "object_id")
+    found = {name: [object_id for kind, object_id in kept if kind == name] for name in types}
+    assert all(found.values()), found
+    assert all("~" in object_id for name in types[:2] for object_id in found[name])
+    assert not any("~" in object_id for name in types[2:] for object_id in found[name])
+
+
 def test_the_table_for_people_has_numbers_to_choose_by_and_one_estimate(world: World) -> None:
     ran = run("track", "northwind", "--all", "--dry-run")
 
