@@ -15,7 +15,10 @@ from tenants.archive import UnusableContent
 from tenants.capture import SAYS_NOTHING
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote.errors import (
+    ObjectMissing,
+    PermissionMissing,
     RemoteError,
+    RequestRefused,
 )
 from tenants.resource_types import catalogue
 from tenants.resource_types.definition import ResourceType
@@ -92,6 +95,9 @@ def _missing_versions(
             version = _listed_version(rtype, raw, result)
             if version is not None and version.number is not None:
                 listed[version.number] = version
+    except (ObjectMissing, PermissionMissing, RequestRefused) as error:
+        # A plain no: nobody should wait for the same again. The next change of live asks anew.
+        result.refused.append(("?", f"The platform refuses the list of versions. {error.sentence}"))
     except RemoteError as error:
         result.stopped = f"The list of versions did not come to its end. {error.sentence}"
     result.already = len(listed.keys() & kept)

@@ -159,7 +159,7 @@ def _objects(configs: "Any", waiting: "Any") -> "Iterable[Group]":
 
 def _history(configs: "Any") -> "Iterable[Group]":
     lines = [
-        _line(config, f"v{version} was not kept. {reason}")
+        _line(config, reason if version == "?" else f"v{version} was not kept. {reason}")
         for config in configs.exclude(history_refused=[]).order_by("resource_type", "name", "object_id")
         for version, reason in config.history_refused
     ]

@@ -188,3 +188,20 @@ def test_a_list_without_an_answer_keeps_no_other_type_from_being_tracked(world: 
     row = slices(row, 4, seconds=60)
     assert row.state == "done"
     assert next(one for one in row.survey["found"] if one["type"] == ASSIST)["troubles"][0][0] == "silence"
+
+
+def test_a_history_that_the_platform_refuses_is_in_the_report_and_does_not_keep_it_from_its_end(
+    world: World, asked: Onboarding
+) -> None:
+    row = chosen(world, asked, ASSIST)
+    refusal = {"status": 403, "code": "missing.any.permissions", "message": "Missing agentassist:config:view"}
+    path = "/api/v2/agentassist/configs/[^/]+/versions$"
+    world.practice.add_fault("refused", method="GET", path=path, refusal=refusal, times=None)
+
+    row = slices(row, 4, seconds=60)
+
+    assert (row.state, row.problem) == ("done", "")
+    new = TrackedConfig.objects.filter(resource_type=ASSIST).exclude(pk=world.config.pk)
+    (one, other) = new.values_list("history_refused", flat=True)
+    assert one[0][0] == other[0][0] == "?"
+    assert "refuses the list of versions" in one[0][1]
