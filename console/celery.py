@@ -9,13 +9,17 @@ and one `celery -A console beat`.
 import os
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import worker_init
+from django.db import DatabaseError, connection
 
 from console import broker, embedded
-from tenants import trail
+from tenants import durability, trail
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+log = structlog.get_logger(__name__)
 
 broker.register()
 app = Celery("console")
@@ -28,3 +32,19 @@ def have_the_database_running(**_: Any) -> None:
     """Start the embedded PostgreSQL with the worker, and say in the trail that a worker acts."""
     trail.this_process_is("worker")
     embedded.ensure_running()
+    refuse_a_lossy_database()
+
+
+def refuse_a_lossy_database() -> None:
+    """End this process, naming the settings, where the database may lose what it has acknowledged.
+
+    One that does not answer yet is no reason: every rollback asks again before its intent is recorded.
+    """
+    try:
+        durability.require()
+    except durability.CommitsMayBeLost as problem:
+        raise SystemExit(f"{problem}") from problem
+    except DatabaseError as problem:
+        log.warning("database.not_asked", error=" ".join(str(problem).split()))
+    finally:
+        connection.close()

@@ -22,7 +22,7 @@ from django.utils import timezone
 from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
-from tenants import reach
+from tenants import durability, reach
 from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OLDEST_POSTGRESQL = 150000
-DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 PING_SECONDS = 2.0
 LOOK_LATE = timedelta(minutes=15)
 NAMED_AT_MOST = 5
@@ -150,10 +149,7 @@ def _database() -> Iterator[Finding]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
             number, version = cursor.fetchone()
-            shown = {}
-            for name in DURABILITY:
-                cursor.execute("SELECT current_setting(%s)", [name])
-                (shown[name],) = cursor.fetchone()
+        weak = durability.settings_off()
     except (DatabaseError, embedded.DatabaseUnavailable) as problem:
         remedy = "Its log is in the data folder." if settings.EMBEDDED_CLUSTER else "Start it, or correct DATABASE_URL."
         yield Finding("database", "broken", f"{where} does not answer: {' '.join(str(problem).split())}", remedy)
@@ -166,13 +162,19 @@ def _database() -> Iterator[Finding]:
             f"PostgreSQL {version} is older than 15.",
             "Bring the server up to 15 or newer.",
         )
-    weak = [name for name in DURABILITY if shown[name] == "off"]
     if weak:
+        allowed = settings.CONSOLE_ALLOW_LOSSY_DATABASE
         yield Finding(
             "durability",
             "broken",
-            f"{' and '.join(weak)} {'is' if len(weak) == 1 else 'are'} off: a crash may lose what was recorded.",
-            "Switch on: a write must be on record before it is sent.",
+            f"{durability.sentence(weak)} "
+            + (
+                "Rollbacks run all the same, because CONSOLE_ALLOW_LOSSY_DATABASE is on."
+                if allowed
+                else "No worker starts and no rollback runs."
+            ),
+            f"Switch {' and '.join(weak)} on: a write must be on record before it is sent."
+            + (" Leave CONSOLE_ALLOW_LOSSY_DATABASE out where the data is to be kept." if allowed else ""),
         )
     else:
         yield Finding("durability", "works", "What is committed survives a crash.")

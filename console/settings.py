@@ -24,6 +24,7 @@ KNOWN_NAMES = frozenset(
         "ALLOWED_HOSTS",
         "CSRF_TRUSTED_ORIGINS",
         "CONSOLE_ALLOW_CUSTOM_HOSTS",
+        "CONSOLE_ALLOW_LOSSY_DATABASE",
         "CONSOLE_RESOURCE_TYPES_FILE",
         "CONSOLE_REQUESTS_A_MINUTE",
         "CONSOLE_SWEEPS_AT_ONCE",
@@ -45,6 +46,8 @@ SECRET_KEY = _environment.secret_key("SECRET_KEY", make=DEBUG)
 # 32 bytes each, the newest first: the first one seals, all of them open.
 CONSOLE_SECRET_KEYS = _environment.sealing_keys("CONSOLE_SECRET_KEYS", make=DEBUG)
 CONSOLE_ALLOW_CUSTOM_HOSTS = _environment.flag("CONSOLE_ALLOW_CUSTOM_HOSTS")
+# Only for databases that are thrown away, such as those of the tests: rollbacks run although a crash may lose commits.
+CONSOLE_ALLOW_LOSSY_DATABASE = _environment.flag("CONSOLE_ALLOW_LOSSY_DATABASE")
 # Types of remote objects that the operator adds or overrides; checked here, so that a mistake stops the start by name.
 CONSOLE_RESOURCE_TYPES_FILE = _environment.file("CONSOLE_RESOURCE_TYPES_FILE", check=check_file)
 # The platform's own default for one client-credentials token; each tenant may have another.

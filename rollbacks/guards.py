@@ -42,6 +42,7 @@ class Check:
 
 
 TITLES: dict[str, str] = {
+    "durability": "The database keeps what it has acknowledged",
     "tenant": "The tenant accepts rollbacks",
     "identity": "The OAuth client belongs to the tenant's organization",
     "permissions": "The OAuth client may read and write this type",
@@ -69,6 +70,13 @@ def _holds(guard: str, message: str) -> Check:
 
 def _refuses(guard: str, message: str) -> Check:
     return Check(guard, TITLES[guard], Standing.REFUSES, message)
+
+
+def check_durability(why_not: str) -> Check:
+    """Refuse on a database that may lose what it has acknowledged; `why_not` names its settings and what to do."""
+    if why_not:
+        return _refuses("durability", f"{why_not} Nothing was sent: a write must be on record before it is.")
+    return _holds("durability", "What is committed survives a crash.")
 
 
 def check_tenant(*, frozen: bool, reason: str, name: str) -> Check:

@@ -21,7 +21,7 @@ from rollbacks import audit, driving, facts, guards, one_object, plans, probes, 
 from rollbacks.models import GuardProbe
 from rollbacks.probes import Answered, Part, Result, Shown, Stale, State
 from rollbacks.refusals import Told
-from tenants import archive, connections, object_paths, trail
+from tenants import archive, connections, durability, object_paths, trail
 from tenants.documents import InvalidDocument
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, error_body
@@ -94,7 +94,13 @@ def _begin(config: TrackedConfig, rtype: ResourceType, live: surveys.Live, *, ac
     with transaction.atomic():
         same = one_object.lock_every_address(config)
         locked = next(one for one in same if one.pk == config.pk)
-        _require([_not_frozen(config.tenant), guards.check_in_flight(one_object.open_attempt_sentence(locked))])
+        _require(
+            [
+                guards.check_durability(durability.why_not()),
+                _not_frozen(config.tenant),
+                guards.check_in_flight(one_object.open_attempt_sentence(locked)),
+            ]
+        )
         now = timezone.now()
         return GuardProbe.objects.create(
             tenant=config.tenant,

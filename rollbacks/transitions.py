@@ -19,6 +19,7 @@ from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
 from rollbacks.verdicts import Verdict
+from tenants import durability
 from tenants.models import Snapshot, Tenant, TrackedConfig
 
 _OUTCOME_OF_STATE: dict[State, str] = {
@@ -259,6 +260,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
             raise IllegalMove(State.EXPIRED, State.APPLYING)
         tenant = locked.tenant
         checks = [
+            guards.check_durability(durability.why_not()),
             _not_frozen(tenant),
             guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
             one_object.check_no_newer_live(locked, same),
@@ -293,6 +295,9 @@ def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_w
     what is stored must still be what was signed.
     """
     with transaction.atomic():
+        durable = guards.check_durability(durability.why_not())
+        if durable.refuses:
+            raise RunRefused([durable])
         frozen = _not_frozen(attempt.rollback.tenant)
         if frozen.refuses:
             raise RunRefused([frozen])
