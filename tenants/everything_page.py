@@ -55,7 +55,7 @@ class EverythingPage:
     estimate: str
     reading: Sequence[Reading]
     report: "Report | None"
-    """Once everything is listed."""
+    """Once everything is listed, where it was asked for."""
 
     @property
     def running(self) -> bool:
@@ -94,8 +94,11 @@ class EverythingPage:
                 return self.onboarding.get_state_display().capitalize() + "."
 
 
-def everything_page(onboarding: Onboarding) -> EverythingPage:
-    """Read what the page of one request shows; nothing is asked of the platform."""
+def everything_page(onboarding: Onboarding, *, with_report: bool = True) -> EverythingPage:
+    """Read what the page of one request shows; nothing is asked of the platform.
+
+    The report names each object that is still unread, so what only watches the progress does without it.
+    """
     survey = Survey.from_json(onboarding.survey) if onboarding.survey else Survey(reach=None)
     types = reporting.types_named(onboarding.chosen)
     reading = _reading(onboarding, survey, types) if onboarding.state != State.LISTING else []
@@ -111,7 +114,7 @@ def everything_page(onboarding: Onboarding) -> EverythingPage:
         requests=requests,
         estimate=estimating.pace_of(onboarding.tenant).in_words(requests),
         reading=reading,
-        report=None if listing else reporting.report(onboarding.tenant, survey, types),
+        report=None if listing or not with_report else reporting.report(onboarding.tenant, survey, types),
     )
 
 

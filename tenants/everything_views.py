@@ -71,7 +71,7 @@ class EverythingViews:
 
     def everything_status_view(self, request: HttpRequest, pk: "UUID") -> JsonResponse:
         """Answer with how far it is, for the page that is watching."""
-        page = everything_page(_row(request, pk))
+        page = everything_page(_row(request, pk), with_report=False)
         html = render_to_string("tenants/everything_progress.html", {"page": page, "onboarding": page.onboarding})
         return JsonResponse({"mark": page.mark, "html": html, "sentence": page.sentence})
 

@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenants import onboarding
-from tenants.models import Onboarding
+from tenants.models import Onboarding, TrackedConfig
 from tests.tenants.test_onboarding import ASSIST, QUEUE, driven
 from tests.world import World
 
@@ -129,3 +131,15 @@ def test_the_ways_there_are_offered_where_a_person_looks_for_them(world: World) 
     assert f'action="{ask}"' in track
     assert f'action="{ask}"' in tenant
     assert client.get(ask).status_code == 405
+
+
+def test_watching_the_progress_reads_no_row_for_each_object_that_waits(world: World, row: Onboarding) -> None:
+    waiting = [TrackedConfig(tenant=world.northwind, resource_type=QUEUE, object_id=f"q-{n}") for n in range(300)]
+    TrackedConfig.objects.bulk_create(waiting)
+    Onboarding.objects.filter(pk=row.pk).update(state="reading", chosen=[QUEUE], tracked=[QUEUE])
+
+    with CaptureQueriesContext(connection) as asked:
+        status = json.loads(text(browser(world.alice).get(reverse("admin:tenants_everything_status", args=[row.pk]))))
+
+    assert "0 of 300" in status["sentence"]
+    assert not any('"object_id"' in one["sql"] for one in asked.captured_queries)
