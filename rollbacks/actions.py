@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rollbacks import driving, guards, leases, probing, surveys, transitions
+from rollbacks import driving, explaining, guards, leases, probing, surveys, transitions
 from rollbacks.models import Approval, Attempt, GuardProbe, Rollback
 from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
@@ -237,7 +237,7 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
         attempt,
         verdict=Verdict.NOT_APPLIED,
         evidence={"presumed": True, "because": f"{acting_user.get_username()} presumed it: {reason}"},
-        explanation=f"{acting_user.get_username()} closed it as presumed not applied: {reason}",
+        explanation=explaining.explain_presumed(attempt.step, acting_user.get_username(), reason),
         read_back=None,
         actor=acting_user.get_username(),
     )

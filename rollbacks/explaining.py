@@ -143,6 +143,17 @@ def _what_stands(steps: list[Step], failed: Step, decision: Close) -> list[str]:
     return said
 
 
+def explain_presumed(step: Step, who: str, reason: str) -> str:
+    """Say that a person closed a step whose outcome stayed open; of several, which stand and which were not begun."""
+    presumed = f"{who} closed it as presumed not applied: {reason}"
+    steps = list(step.rollback.steps.order_by("number"))
+    if len(steps) == 1:
+        return presumed
+    # What was only presumed may have changed live all the same.
+    stands = _what_stands(steps, step, Close(Verdict.INDETERMINATE))
+    return " ".join((f"Step {step.number} of {len(steps)} ({_named(step)}): {presumed.rstrip('.')}.", *stands))
+
+
 def _counted(steps: list[Step]) -> str:
     if len(steps) == 1:
         return f"Step {steps[0].number} ({_named(steps[0])})"

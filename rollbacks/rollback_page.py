@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from rollbacks import actions, differences, progress, propagation, showing, step_rows, waiting
-from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback
+from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
 from rollbacks.states import PENDING, State
 from tenants import access, archive
 from tenants.access import Role
@@ -331,11 +331,17 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
         case State.UNKNOWN if attempt is not None and attempt.state == Attempt.State.OPEN:
             return Banner("warn", "clock", "The outcome is still open. The console keeps reading.", told)
         case State.UNKNOWN:
-            return Banner("danger", "alert", "Unknown: nobody can say whether the write landed.", told)
+            which = "the write" if attempt is None else _which_write(attempt.step)
+            return Banner("danger", "alert", f"Unknown: nobody can say whether {which} landed.", told)
         case State.CANCELLED:
             return Banner("plain", "cross", "Cancelled. Nothing was sent.", told)
         case _:
             return Banner("warn", "clock", "Expired. Nothing was sent.", told)
+
+
+def _which_write(step: Step) -> str:
+    count = Step.objects.filter(rollback=step.rollback_id).count()
+    return f"step {step.number} of {count}" if count > 1 else "the write"
 
 
 def _in_part(rollback: Rollback) -> str:
@@ -343,8 +349,10 @@ def _in_part(rollback: Rollback) -> str:
     rows = step_rows.rows_of(rollback)
     standing = sum(row.word == "stands" for row in rows)
     live = any(row.word == "stands" and not row.draft for row in rows)
+    # What a person presumed may have changed live all the same.
+    live = live or rollback.attempts.filter(evidence__presumed=True).exists()
     stand = f"{standing} of {len(rows)} steps {'stands' if standing == 1 else 'stand'}"
-    return f"Carried out in part: {stand}.{'' if live else ' Live has not changed.'}"
+    return f"Carried out in part: {stand}.{'' if live else ' It has not changed live.'}"
 
 
 def evidence_of(attempt: Attempt) -> list[tuple[str, str]]:

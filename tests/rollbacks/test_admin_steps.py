@@ -62,7 +62,7 @@ def test_a_rollback_that_was_carried_out_in_part_says_at_once_what_stands_and_wh
     rollback = found.run(found.approved())
     page = browser_of(desk.world.alice).get(address_of(rollback))
     text = text_of(page)
-    assert "Carried out in part: 1 of 3 steps stands. Live has not changed." in text
+    assert "Carried out in part: 1 of 3 steps stands. It has not changed live." in text
     assert "Plan again" in text
     standings = [item.split('"')[0] for item in main_of(page).split('<li class="')[1:]]
     assert [one for one in standings if one in {"ok", "no", "wait"}][:3] == ["ok", "no", "wait"]

@@ -8,6 +8,7 @@ from rollbacks import actions, driving
 from rollbacks.models import Rollback
 from tenants import drift
 from tests.rollbacks.conftest import Desk
+from tests.rollbacks.page_reading import address_of, browser_of, plan_address, text_of
 from tests.rollbacks.stepped_world import (
     ACTION,
     ARTICLE,
@@ -67,6 +68,11 @@ def test_an_order_to_publish_that_landed_after_its_rollback_was_given_up_leaves_
     again = actions.plan_rollback(found.config, found.good, acting_user=desk.world.alice)
     assert [planned.kind for planned in again.steps] == ["repoint"]
     assert not again.refusals
+    alice = browser_of(desk.world.alice)
+    assert "nobody can say whether step 2 of 3 landed" in text_of(alice.get(address_of(done)))
+    shown = text_of(alice.get(plan_address(found.config, found.good)))
+    assert "It has that content already; the steps change only what uses it." in shown
+    assert "nothing to change" not in shown
     assert (found.run(found.approved()).state, list(deployments_of(found).values())) == ("applied", ["3"])
 
 
@@ -140,3 +146,26 @@ def test_a_plan_that_restores_single_values_does_not_say_that_it_writes_all_of_t
     pointer = next(f"/{key}" for key in ("messenger", "description", "name") if live[key] != good.get(key))
     survey = actions.plan_rollback(found.config, found.good, acting_user=desk.world.alice, only=[pointer])
     assert survey.steps[0].title == "Write the chosen values of v1 into the draft"
+
+
+def test_a_step_that_a_person_gives_up_leaves_word_of_those_that_stand(desk: Desk) -> None:
+    found = bench(desk, MESSENGER)
+    rollback = found.approved()
+    desk.world.practice.set_switches("northwind", propagation_seconds=1)
+    assert found.run(rollback, pace=SLOW).state == "applying"
+    desk.world.practice.set_switches("northwind", propagation_seconds=0)
+    found.fault("drop_after_commit", "POST", "/draft/publish$")
+    found.fault("unavailable_503", "GET", "/versions$", after=1, times=500)
+    waiting = found.run(rollback, pace=driving.Pace(patience=0.8, first_wait=0.05, longest_wait=0.2, horizon=0.1))
+    assert waiting.state == "unknown", waiting.explanation
+    reason = "The vendor cannot say either"
+    closed = actions.close_presumed(waiting, acting_user=desk.world.bob, reason=reason)
+    assert (closed.state, closed.verdict) == ("failed", "not_applied")
+    for told in (
+        f"Step 2 of 3 (publish the draft as version 3): bob closed it as presumed not applied: {reason}.",
+        "Step 1 (write the content of v1 into the draft) stands.",
+        "was not begun",
+    ):
+        assert told in closed.explanation
+    assert "not changed" not in closed.explanation
+    assert "has not changed live" not in text_of(browser_of(desk.world.bob).get(address_of(closed)))
