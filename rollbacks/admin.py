@@ -72,7 +72,10 @@ class RollbackAdmin(ScopedAdmin):
         """Answer with the rollback's evidence pack; who took it is in the trail."""
         rollback = _own_rollback(request, object_id)
         access.require(request.user, rollback.tenant, Role.AUDITOR, Role.APPROVER, Role.OPERATOR)
-        content = evidence.pack_bytes(rollback, actor=request.user.get_username())
+        try:
+            content = evidence.pack_bytes(rollback, actor=request.user.get_username())
+        except evidence.NotSigned as why:
+            return rollback_page.with_problem(request, rollback, evidence.refusal(rollback, why))
         answer = HttpResponse(content, content_type="application/zip")
         answer["Content-Disposition"] = f'attachment; filename="evidence-{rollback.tenant.slug}-{rollback.pk}.zip"'
         return answer

@@ -15,11 +15,14 @@ from typing import IO, Any, Final
 from django.db import transaction
 
 from rollbacks import audit, checkpointing, evidence_verifier, facts, merkle
+from rollbacks.checkpointing import NotSigned
 from rollbacks.models import Attempt, AuditEntry, Checkpoint, Rollback
 from tenants import archive
 from tenants.documents import InvalidDocument, canonical_bytes
 from tenants.models import Snapshot
 from tenants.resource_types import ResourceType, catalogue, projection, secrets
+
+__all__ = ["NotSigned", "pack", "pack_bytes", "refusal"]
 
 MOST_LINKS: Final = 20_000
 """Between the first and the last entry of a rollback; with more of them the tree alone proves their place."""
@@ -59,7 +62,7 @@ def pack(rollback: Rollback, target: IO[bytes], *, actor: str) -> dict[str, obje
     """Write the rollback's pack, and the entry that says who took it; give what the pack covers.
 
     Where a key is there, a checkpoint over the newest entry is made first. The caller keeps the file only when this
-    returns.
+    returns. Raises NotSigned where the trail is not whole.
     """
     with transaction.atomic():
         # Between the entry and the file there is nothing that could fail and leave one without the other.
@@ -73,6 +76,15 @@ def pack(rollback: Rollback, target: IO[bytes], *, actor: str) -> dict[str, obje
             details={"of_rollback": str(rollback.pk), **told},
         )
     return told
+
+
+def refusal(rollback: Rollback, why: NotSigned) -> str:
+    """Say that no pack was made of a trail that is not whole, and what to do about it."""
+    return (
+        f"The evidence pack was not made, because the trail is not whole. {why} Run `manage.py audit verify "
+        f"{rollback.tenant.slug}`, which names every entry that is wrong, and show it to whoever answers for the "
+        "database."
+    )
 
 
 def pack_bytes(rollback: Rollback, *, actor: str) -> bytes:

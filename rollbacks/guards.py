@@ -58,6 +58,7 @@ TITLES: dict[str, str] = {
     "guard_level": "The write is guarded as it was approved",
     "probe": "The guard of this object can be probed",
     "steps": "Every step is known beforehand",
+    "losses": "No work of anybody is lost",
     "no_op": "There is something to change",
     "in_flight": "No other write to this object is under way",
     "approvals": "Enough people have approved",
@@ -133,6 +134,13 @@ def note_routing(*, missing: Collection[str], minutes: int) -> Check:
             "new version. The rollback itself does not need it.",
         )
     return _holds("routing", f"After the write, routing is watched for the new version for up to {minutes} minutes.")
+
+
+def warn_of_losses(losses: Collection[str]) -> Check:
+    """Warn of what the steps would destroy for good; a person may want just that, so it refuses nothing."""
+    if losses:
+        return Check("losses", TITLES["losses"], Standing.WARNS, " ".join(losses))
+    return _holds("losses", "The draft holds nothing that was never published.")
 
 
 def check_live_unchanged(*, seen: str, now: str, moved: str) -> Check:

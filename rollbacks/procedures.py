@@ -112,6 +112,8 @@ class Plan:
 
     steps: tuple[PlannedStep, ...] = ()
     notes: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    """What the steps destroy for good, in whole sentences."""
     problems: tuple[str, ...] = ()
     for_now: bool = False
     """Whether the problems may be gone at the next look, because the platform did not tell."""
@@ -136,10 +138,11 @@ def _publish_and_repoint(situation: Situation) -> Plan:
     if draft is None:
         return Plan(problems=(f"There is no draft of this {situation.rtype.title} that could be written.",))
     steps, notes = [], []
+    losses: tuple[str, ...] = ()
     stands = live.digest == digest
     if not stands:
         if draft.digest != digest:
-            notes += _overwritten_work(situation, draft)
+            losses = _overwritten_work(situation, draft)
             steps.append(
                 situation.step(
                     StepKind.WRITE_DRAFT,
@@ -171,7 +174,7 @@ def _publish_and_repoint(situation: Situation) -> Plan:
         notes.append(f"Version {live.version} is live and has this content already, so nothing is published.")
     shown = live.version if stands else live.version + 1
     pointing, left = _repointed(situation, shown, only_left_over=stands)
-    return Plan(steps=(*steps, *pointing), notes=(*notes, *left))
+    return Plan(steps=(*steps, *pointing), notes=(*notes, *left), losses=losses)
 
 
 def _repointed(situation: Situation, version: int, *, only_left_over: bool) -> tuple[list[PlannedStep], list[str]]:
@@ -222,6 +225,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
         return Plan()
     path = situation.path(situation.rules.draft_path)
     steps, notes = [], []
+    losses: tuple[str, ...] = ()
     if draft is None:
         draft = Draft(version=FIRST_DRAFT_VERSION, digest=situation.base.digest)
         steps.append(
@@ -238,7 +242,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
             )
         )
     elif draft.digest != digest:
-        notes += _overwritten_work(situation, draft)
+        losses = _overwritten_work(situation, draft)
     if draft.version is None:
         return Plan(problems=("The draft shows no version number, so its write could not be guarded.",))
     number = draft.version
@@ -272,7 +276,7 @@ def _draft_and_publish(situation: Situation) -> Plan:
             target_digest=digest,
         )
     )
-    return Plan(steps=tuple(steps), notes=tuple(notes))
+    return Plan(steps=tuple(steps), notes=tuple(notes), losses=losses)
 
 
 def _draft_members(situation: Situation) -> dict[str, bytes]:
@@ -294,12 +298,12 @@ def _draft_stands(situation: Situation) -> str:
     return f"The draft has {situation.content} already, so it is not written again."
 
 
-def _overwritten_work(situation: Situation, draft: Draft) -> list[str]:
+def _overwritten_work(situation: Situation, draft: Draft) -> tuple[str, ...]:
     if draft.digest == situation.base.digest:
-        return []
-    return [
-        "The draft holds changes that were never published. This rollback overwrites them; nobody can restore them."
-    ]
+        return ()
+    by = f", last written by {draft.author}" if draft.author else ""
+    lost = f"Unpublished work is lost: the draft holds changes that were never published{by}."
+    return (f"{lost} This rollback overwrites them, and nobody can restore them.",)
 
 
 # --- what the platform itself takes back -----------------------------------------------------------------------------

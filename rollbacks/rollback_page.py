@@ -102,6 +102,11 @@ def mark_of(rollback: Rollback) -> str:
     return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}"
 
 
+def with_problem(request: HttpRequest, rollback: Rollback, problem: str) -> HttpResponse:
+    """Answer with the page and the sentence that says what could not be done; 409."""
+    return _page(request, rollback, problem=problem, status=409)
+
+
 def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
     what = request.POST.get("do", "")

@@ -164,7 +164,7 @@ def take_survey(
         difference=_difference(rtype, live, wanted, steps),
         proof=proof,
         kept_from_live=_kept_from_live(rtype, live),
-        notes=plan.notes,
+        notes=(*plan.losses, *plan.notes),
         checks=tuple(checks),
     )
 
@@ -253,6 +253,8 @@ def _steps_stand(
         ]
     planned = guards.check_steps(plan.problems, titles=[step.title for step in plan.steps])
     checks = [guards.only_for_now(planned) if plan.for_now else planned]
+    if rtype.steps is not None and rtype.steps.draft_path and plan.steps:
+        checks.append(guards.warn_of_losses(plan.losses))
     if not plan.steps and not plan.problems:
         checks.append(guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen))
     return checks

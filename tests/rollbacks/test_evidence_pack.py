@@ -21,7 +21,7 @@ from tenants.access import Role
 from tests import world as making
 from tests.rollbacks.conftest import REASON, Desk
 from tests.rollbacks.page_reading import browser_of, send
-from tests.rollbacks.trail_world import SEED, append
+from tests.rollbacks.trail_world import SEED, append, as_owner
 from tests.tenants.running import run
 
 PUBLIC = checkpoints.public_key_of(SEED).hex()
@@ -151,6 +151,23 @@ def told(files: dict[str, bytes], public: bytes) -> int:
         return int(evidence_verifier.verify(files, public, None))
     except (KeyError, ValueError, TypeError, IndexError, AttributeError):
         return 1  # as `main` does
+
+
+@pytest.mark.django_db
+def test_no_pack_is_made_of_a_trail_that_is_not_whole_and_the_page_says_why(
+    desk: Desk, folder: Path, tmp_path: Path
+) -> None:
+    rollback = taken(desk)
+    with as_owner():
+        first = AuditEntry.objects.filter(tenant=desk.world.northwind).earliest("seq")
+        AuditEntry.objects.filter(pk=first.pk).update(payload=b'{"altered":true}')
+    answer = send(browser_of(desk.world.carol), f"/rollbacks/rollback/{rollback.pk}/evidence/", {})
+    assert answer.status_code == 409
+    assert "audit verify northwind" in answer.content.decode()
+    ran = run("audit", "evidence", str(rollback.pk), "--output", str(tmp_path / "pack.zip"))
+    assert (ran.code, (tmp_path / "pack.zip").exists()) == (1, False)
+    assert "The evidence pack was not made" in ran.err
+    assert not AuditEntry.objects.filter(action="evidence.taken").exists()
 
 
 @pytest.mark.django_db

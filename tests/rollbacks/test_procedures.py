@@ -92,7 +92,7 @@ def test_a_draft_that_has_the_content_is_left_out_and_unpublished_work_in_it_is_
     assert "already" in ready.notes[0]
     foreign = plan(among(draft=Draft(version=None, digest="9" * 64)))
     assert kinds(foreign) == ["write_draft", "publish"]
-    assert "never published" in foreign.notes[0]
+    assert "never published" in foreign.losses[0]
     assert plan(among()).notes == (
         "Nothing uses the version that is live now, so nothing has to be pointed at the new one.",
     )

@@ -112,6 +112,8 @@ def test_unpublished_work_in_the_draft_is_named_before_it_is_overwritten(desk: D
     desk.world.practice.foreign_write(path, step={"method": "PATCH", "path": f"{path}/draft", "body": body})
     warned = actions.plan_rollback(found.config, found.good, acting_user=desk.world.alice)
     assert any("never published" in note for note in warned.notes)
+    [said] = [check for check in warned.checks if check.guard == "losses"]
+    assert (said.standing, "nobody can restore them" in said.message) == ("warns", True)
     assert json.loads(warned.steps[0].body.raw)["version"] == 2
     assert warned.plan_digest != quiet.plan_digest
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from rollbacks import checkpointing, checkpoints, evidence, exporting, files, terminal, verifying
 from tenants import addresses, trail
 from tenants.models import Tenant
-from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -147,6 +147,8 @@ class Command(TerminalCommand):
                 told = evidence.pack(rollback, file, actor=trail.actor_name(None))
         except OSError as error:
             raise WrongUse(f"{target} cannot be written: {error.strerror}. Nothing was written.") from error
+        except evidence.NotSigned as why:
+            raise Stopped(evidence.refusal(rollback, why), ExitCode.ERROR) from why
         if self.as_json:
             self.print_json({"rollback": str(rollback.pk), "output": str(target), "covered": bool(told["covered"])})
         else:
