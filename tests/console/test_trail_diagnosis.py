@@ -101,12 +101,10 @@ def second_half() -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_documented_role_may_append_and_read_and_nothing_else(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_documented_role_may_append_and_read_and_nothing_else(settings: Settings) -> None:
     bank = make_bank()
     append(bank)
-    monkeypatch.setattr(settings, "EMBEDDED_CLUSTER", None)
+    settings.EMBEDDED_CLUSTER = None
     assert found("database role")[0] == "look"
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE vault_trial; GRANT USAGE ON SCHEMA public TO vault_trial")

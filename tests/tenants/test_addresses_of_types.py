@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_the_only_object_of_its_type_is_found_without_a_request(platform: Platfo
 
 def test_what_lives_in_objects_that_nobody_lists_is_to_be_named(platform: Platform) -> None:
     with pytest.raises(discovery.NotListed, match=r"they are listed inside other objects\. Name their ids instead"):
-        discovery.discover(TENANT, get("knowledge.document"), platform)
+        discovery.discover(TENANT, replace(get("knowledge.document"), parents_path=None), platform)
 
 
 @pytest.mark.parametrize(
