@@ -22,17 +22,11 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     logging.disable(logging.INFO)
-    from django.db import connection, connections  # noqa: PLC0415 - after the settings are read
-
-    from console import embedded  # noqa: PLC0415
-    from tests import bench  # noqa: PLC0415
+    from tests import bench  # noqa: PLC0415 - after the settings are read
     from tests.bench import measuring  # noqa: PLC0415
+    from tests.scratch_database import scratch_database  # noqa: PLC0415
 
-    embedded.ensure_running()
-    connection.settings_dict["TEST"]["NAME"] = f"bench_{os.getpid()}"
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database("bench"), measuring.AT_THE_END:
         for module in pkgutil.iter_modules(bench.__path__):
             if module.name.startswith("measures_"):
                 importlib.import_module(f"tests.bench.{module.name}")
@@ -47,10 +41,6 @@ def main() -> int:
             sys.stderr.write("\r" + " " * 80 + "\r")
         rows = [figures[one.name].row(figures.get(one.against)) for one in chosen]
         sys.stdout.write(f"{measuring.table(rows)}\n")
-    finally:
-        measuring.AT_THE_END.close()
-        connections.close_all()
-        connection.creation.destroy_test_db(name, verbosity=0)
     return 0
 
 

@@ -25,29 +25,23 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     logging.disable(logging.INFO)
-    from django.db import connection  # noqa: PLC0415 - after the settings are read
-
-    from console import embedded  # noqa: PLC0415
-    from console.practice.history import HistoryUnreadable  # noqa: PLC0415
+    from console.practice.history import HistoryUnreadable  # noqa: PLC0415 - after the settings are read
     from tests.real.taking import take  # noqa: PLC0415
+    from tests.scratch_database import scratch_database  # noqa: PLC0415
 
     def tell(sentence: str) -> None:
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[2K{sentence}")
             sys.stderr.flush()
 
-    embedded.ensure_running()
-    connection.settings_dict["TEST"]["NAME"] = f"real_{os.getpid()}"
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
-        report = take(options.folder, tell=tell)
+        with scratch_database("real"):
+            report = take(options.folder, tell=tell)
     except HistoryUnreadable as error:
         sys.stderr.write(f"{error}\n")
         return 2
     finally:
         tell("")
-        connection.creation.destroy_test_db(name, verbosity=0)
     if options.as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))  # noqa: T201
     else:

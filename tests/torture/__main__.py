@@ -19,20 +19,11 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     logging.disable(logging.WARNING)
-    from django.db import connection, connections  # noqa: PLC0415 - after the settings are read
-
-    from console import embedded  # noqa: PLC0415
+    from tests.scratch_database import scratch_database  # noqa: PLC0415 - after the settings are read
     from tests.torture import tampering  # noqa: PLC0415
 
-    embedded.ensure_running()
-    name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"torture_{os.getpid()}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database("torture"):
         counts = tampering.run(options.seed, options.rounds, tell=_tell(options.rounds))
-    finally:
-        connections.close_all()
-        connection.creation.destroy_test_db(name, verbosity=0)
     sys.stdout.write(f"{tampering.report(counts, first=options.seed, rounds=options.rounds)}\n")
     return 1 if any(one.missed for one in counts.values()) else 0
 

@@ -1,0 +1,86 @@
+"""What the tests of the rollback commands share: the JSON shape of CONTRACT.md, and short waits."""
+
+from typing import Any, TypeAlias
+
+import pytest
+
+from rollbacks import applying, driving
+from rollbacks.terminal import RollbackCommand
+
+Json: TypeAlias = dict[str, Any]
+
+TEXT_OR_NOT = (str, type(None))
+REFUSAL_OR_NOT = (dict, type(None))
+STATE = {"version": int, "etag": TEXT_OR_NOT, "digest": str}
+DOCUMENT: Json = {
+    "id": str,
+    "state": str,
+    "verdict": TEXT_OR_NOT,
+    "guard": str,
+    "base": STATE,
+    "target": {"version": int, "digest": str},
+    "sent_version": int,
+    "live": STATE,
+    "plan_digest": str,
+    "refusals": [{"guard": str, "message": str}],
+    "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
+    "notes": [str],
+    "steps": [
+        {
+            "number": int,
+            "kind": str,
+            "title": str,
+            "request": str,
+            "guard": str,
+            "base": STATE,
+            "target_digest": str,
+            "sent_version": int,
+            "expected_version": int,
+            "body_sha256": str,
+            "state": str,
+            "verdict": TEXT_OR_NOT,
+        }
+    ],
+    "attempts": [
+        {
+            "if_match": TEXT_OR_NOT,
+            "sends": [
+                {
+                    "status": (int, type(None)),
+                    "code": TEXT_OR_NOT,
+                    "correlation_id": TEXT_OR_NOT,
+                    "refusal": REFUSAL_OR_NOT,
+                }
+            ],
+            "verdict": TEXT_OR_NOT,
+            "evidence": dict,
+        }
+    ],
+    "refusal": REFUSAL_OR_NOT,
+    "propagation": (dict, type(None)),
+    "requested_by": str,
+    "approved_by": [str],
+}
+PLAN = DOCUMENT | {"id": type(None)}
+
+
+def check_shape(value: Any, shape: Any, *, at: str = "") -> None:
+    """Fail unless a value has exactly the keys and types of a shape; `before`, `after`, `from` where they can be."""
+    if isinstance(shape, dict):
+        assert isinstance(value, dict), f"{at}: {value!r}"
+        optional = {"before", "after", "from"} & shape.keys()
+        assert shape.keys() - optional <= value.keys() <= shape.keys(), f"{at}: {sorted(value)}"
+        for key, one in value.items():
+            check_shape(one, shape[key], at=f"{at}/{key}")
+    elif isinstance(shape, list):
+        assert isinstance(value, list), f"{at}: {value!r}"
+        for number, one in enumerate(value):
+            check_shape(one, shape[0], at=f"{at}/{number}")
+    else:
+        assert isinstance(value, shape), f"{at}: {value!r}"
+
+
+def set_pace(monkeypatch: pytest.MonkeyPatch, pace: driving.Pace) -> None:
+    for function in (applying.apply, applying.recover):
+        monkeypatch.setattr(function, "__kwdefaults__", {**(function.__kwdefaults__ or {}), "pace": pace})
+    monkeypatch.setattr(RollbackCommand, "pace", pace)
