@@ -38,8 +38,8 @@ bench: setup ## Measure what a person waits for, and the trail (ROUNDS=10 for st
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
 	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 
-torture: setup ## Tamper with trails as an owner of the database could (ROUNDS=10000 seeds, ARGS="--seed 77")
-	@$(BIN)/python -m tests.torture $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ARGS)
+torture: setup ## Do the worst to the console's promises (PROOF=simulation for one, SCALE=release for hours, ARGS="--history 77")
+	@$(BIN)/python -m tests.torture $(PROOF) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
 
 real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)
 	@$(BIN)/python -m tests.real $(REAL) $(ARGS)

@@ -1,40 +1,74 @@
-"""Do the worst to the console's promises, with seeds, and print what came of it: `python -m tests.torture`."""
+"""Do the worst to the console's promises and print what came of it: `python -m tests.torture [PROOF …]`."""
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
+import time
 
 import django
 
+from tests.torture import reliability
+from tests.torture.proofs import PROOFS, Proof, Report, Scale
+
 
 def main() -> int:
-    """Run on a database that is made for it and thrown away; 1 where anything was missed."""
-    parser = argparse.ArgumentParser(
-        prog="make torture", description="Tamper with trails as the database's owner could."
+    """Do the proofs that were named, or all; 1 where any promise was broken."""
+    parser = argparse.ArgumentParser(prog="make torture", description="Do the worst to the console's promises.")
+    names = [proof.name for proof in PROOFS]
+    parser.add_argument("proofs", nargs="*", metavar="PROOF", help=f"which (default all): {', '.join(names)}")
+    parser.add_argument(
+        "--scale", type=Scale, choices=list(Scale), default=Scale.ROUND, help="how much (default round)"
     )
-    parser.add_argument("--rounds", type=int, default=10_000, help="how many attacks (default 10,000)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--history", type=int, metavar="SEED", help="play this one history of the simulation, print it")
+    parser.add_argument("--record", action="store_true", help="write docs/RELIABILITY.md with what came of it")
     options = parser.parse_args()
+    if unknown := sorted(set(options.proofs) - set(names)):
+        parser.error(f"there is no proof called {unknown[0]}; there are {', '.join(names)}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
+    if options.history is not None:
+        return _history(options.history)
+    failed = False
+    for proof in PROOFS:
+        if options.proofs and proof.name not in options.proofs:
+            continue
+        began = time.perf_counter()
+        report = _prove(proof, options.scale, options.seed)
+        seconds = time.perf_counter() - began
+        sys.stdout.write(f"{reliability.to_text(proof, report, seconds=seconds)}\n\n")
+        sys.stdout.flush()
+        if options.record:
+            reliability.record(proof, report, scale=options.scale, first_seed=options.seed, seconds=seconds)
+        failed = failed or bool(report.broken)
+    return 1 if failed else 0
+
+
+def _prove(proof: Proof, scale: Scale, first_seed: int) -> Report:
     from tests.scratch_database import scratch_database  # noqa: PLC0415 - after the settings are read
-    from tests.torture import tampering  # noqa: PLC0415
+
+    with scratch_database("torture") if proof.on_scratch_database else contextlib.nullcontext():
+        return proof.prove(scale, first_seed, _tell)
+
+
+def _history(seed: int) -> int:
+    from tests.scratch_database import scratch_database  # noqa: PLC0415 - after the settings are read
+    from tests.torture import simulation, stage  # noqa: PLC0415
 
     with scratch_database("torture"):
-        counts = tampering.run(options.seed, options.rounds, tell=_tell(options.rounds))
-    sys.stdout.write(f"{tampering.report(counts, first=options.seed, rounds=options.rounds)}\n")
-    return 1 if any(one.missed for one in counts.values()) else 0
+        outcome = simulation.play(seed)
+        stage.dismiss()
+    sys.stdout.write("\n".join([*outcome.lines, outcome.digest, ""]))
+    return 1 if outcome.broken else 0
 
 
-def _tell(rounds: int):  # type: ignore[no-untyped-def]  # a line of progress, on a terminal only
-    def tell(done: int) -> None:
-        if sys.stderr.isatty() and done % 50 == 0:
-            sys.stderr.write(f"\r{done:,} of {rounds:,}\x1b[K" if done < rounds else "\r\x1b[K")
-            sys.stderr.flush()
-
-    return tell
+def _tell(words: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{words}\x1b[K")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from django.test import override_settings
 from rollbacks import audit, chain, checkpointing, verifying
 from rollbacks.models import AuditHead
 from tenants.models import Tenant
+from tests.torture.proofs import Report, Scale, Table, Tell
 
 SEED_OF_THE_KEY: Final = b"the key of a torture, 32 bytes.."
 COLUMNS: Final = ("id", "tenant_id", "seq", "at", "action", "outcome", "actor", "payload", "previous_hash", "hash")
@@ -313,29 +314,37 @@ def run(first: int, rounds: int, *, tell: Callable[[int], None] = lambda _: None
     return counts
 
 
-def report(counts: dict[str, Count], *, first: int, rounds: int) -> str:
+def prove(scale: Scale, first_seed: int, tell: Tell) -> Report:
+    """Make ten thousand attacks at either scale: they take minutes."""
+    rounds = 10_000
+    counts = run(first_seed, rounds, tell=lambda done: tell(f"{done:,} of {rounds:,} attacks"))
+    return report(counts, first=first_seed, rounds=rounds)
+
+
+def report(counts: dict[str, Count], *, first: int, rounds: int) -> Report:
     """Give the table, the window and the bound in words."""
-    lines = [
-        f"{'attack':<16}{'tried':>8}{'covered':>9}{'found':>8}{'by the database':>17}{'window':>8}{'found there':>13}"
-    ]
     total: Counter[str] = Counter()
-    for kind, one in sorted(counts.items()):
-        lines.append(
-            f"{kind:<16}{one.tried:>8}{one.covered:>9}{one.found:>8}{one.refused:>17}"
-            f"{one.in_the_window:>8}{one.found_in_the_window:>13}"
-        )
+    for one in counts.values():
         total.update(covered=one.covered, found=one.found, window=one.in_the_window, there=one.found_in_the_window)
-    missed = sorted(seed for one in counts.values() for seed in one.missed)
-    lines += [
-        "",
-        f"Seeds {first} to {first + rounds - 1}. Where a checkpoint from outside covers the entry, {total['found']} of "
-        f"{total['covered']} were found"
-        + (
-            f"; NOT FOUND: seeds {missed}."
-            if missed
-            else f" (rule of three: under {3 / max(1, total['covered']):.2%})."
-        ),
-        f"Behind the last checkpoint (here {ENTRIES - COVERED[-1]} of {ENTRIES} entries, in use those of seconds),",
-        f"{total['there']} of {total['window']} were found; the others computed the chain anew, unseen from outside.",
+    rows = [
+        (kind, one.tried, one.covered, one.found, one.refused, one.in_the_window, one.found_in_the_window)
+        for kind, one in sorted(counts.items())
     ]
-    return "\n".join(lines)
+    missed = sorted(seed for one in counts.values() for seed in one.missed)
+    return Report(
+        tried=f"{rounds:,} attacks, seeds {first} to {first + rounds - 1}, by somebody with every right in the "
+        "database. "
+        f"Where a checkpoint from outside covers the entry, {total['found']:,} of {total['covered']:,} were found. "
+        f"Behind the last checkpoint (here {ENTRIES - COVERED[-1]} of {ENTRIES} entries, in use those of seconds) "
+        f"{total['there']:,} of {total['window']:,} were found; the others computed the chain anew, unseen from "
+        "outside.",
+        broken=[f"the attack of seed {seed} was not found" for seed in missed],
+        tables=[
+            Table(
+                "By kind of attack",
+                ("attack", "tried", "covered", "found", "refused by the database", "in the window", "found there"),
+                rows,
+            )
+        ],
+        bound=f"Rule of three: under {3 / max(1, total['covered']):.3%} of covered attacks stay unseen.",
+    )

@@ -1,0 +1,407 @@
+"""One history of a seed: people ask for rollbacks, workers carry them out, the way and the others do their worst."""
+
+import contextlib
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import Error, connection
+from django.utils import timezone
+
+from rollbacks import actions, tasks
+from rollbacks.models import Attempt, Rollback
+from rollbacks.states import State
+from tenants import actions as tenants
+from tenants import capture
+from tenants.access import Role
+from tenants.models import Membership, Tenant, TrackedConfig
+from tenants.remote import Answer, ConnectionLost, TimedOut, Unreachable
+from tests import world
+from tests.torture import faults, simulated
+from tests.torture.simulated import CLIENT, KINDS, Content, Platform, Reply, Request
+from tests.torture.stage import Actor, Killed, Stage, here
+
+HOST: Final = "http://127.0.0.1:9"
+BEGINS: Final = 10_800.0
+"""The virtual second in which workers begin: what people did before has taken less."""
+QUIET_AFTER: Final = 1800.0
+"""So many seconds later nothing goes wrong any more."""
+LONGEST: Final = 6 * 3600.0
+"""What is open after so many virtual seconds is stuck."""
+LONGEST_LAG: Final = 40.0
+"""Reads are stale for less than any type's visibility horizon; beyond it PROTOCOL.md promises nothing."""
+
+
+class History:
+    """What one seed leads to."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        given: list[faults.Fault] | None = None,
+        kind: simulated.Kind | None = None,
+        beyond: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.stage = Stage(seed)
+        chance = self.stage.random
+        self.kind = kind or chance.choices(KINDS, (6, 3, 1))[0]
+        self.platform = Platform(
+            self.kind,
+            # Each history has an organization of its own: the console knows one object under all its addresses.
+            str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+            lambda: self.stage.micros,
+            names_authors=chance.random() < 0.7,
+            keeps_history=chance.random() < 0.7,
+            lost_race=chance.choice((409, 412)),
+            equal_write_succeeds=chance.random() < 0.2,
+        )
+        self.plan = faults.Plan(faults.draw(chance, chance.randint(0, 6)) if given is None else given)
+        if beyond:
+            self.platform.names_authors, self.platform.equal_write_succeeds = False, True
+        elif not self.platform.tells_authors:
+            # What the table of PROTOCOL.md takes for proof where the platform names nobody; two tests show either.
+            self.platform.equal_write_succeeds = False
+            self.plan.faults = [fault for fault in self.plan.faults if fault.kind != "server alters"]
+        self.workers = chance.randint(1, 8) if given is None else 2
+        self.foreign = [
+            chance.choice(("before a write", "after a write", "at a moment"))
+            for _ in range(chance.choices((0, 1, 2, 3, 4), (6, 4, 2, 1, 1))[0] if given is None else 0)
+        ]
+        self.requests = chance.choice((1, 1, 1, 2)) if given is None else 1
+        self.wrapper: Callable[..., Any] | None = None
+        self.queue: list[UUID] = []
+        self.rollbacks: list[UUID] = []
+        self.targets: dict[UUID, Content] = {}
+        self.based_on: dict[UUID, simulated.Revision] = {}
+        self.sent: list[tuple[int, str, bytes]] = []
+        """Every write that left a worker: when, whose, what."""
+        self.stuck = False
+        self._weak = 0
+        self._exchanges = 0
+        self.tenant: Tenant
+        self.config: TrackedConfig
+
+    # What people do, before anything goes wrong
+
+    def prepare(self) -> None:
+        """Let a tenant have an object with a past, and let Alice and Bob agree on going back."""
+        alice, bob = (User.objects.get_or_create(username=name, is_staff=True)[0] for name in ("alice", "bob"))
+        self.tenant = tenants.add_tenant(
+            f"sim-{self.seed}",
+            name="Northwind Bank",
+            api_url=HOST,
+            login_url=HOST,
+            client_id=CLIENT,
+            client_secret="known to everybody",
+            organization_id=self.platform.organization,
+            requests_a_minute=6000,
+            acting_user=None,
+        )
+        Membership.objects.create(user=alice, tenant=self.tenant, role=Role.OPERATOR)
+        Membership.objects.create(user=bob, tenant=self.tenant, role=Role.APPROVER)
+        self.config = world.track(self.tenant, simulated.OBJECT, type_name=self.kind.name)
+        self.platform.begin([self._content("Retention")])
+        for name in ("Card stolen", "Billing disputes"):
+            self._look()
+            self.stage.micros += 3_600_000_000
+            self.platform.write_elsewhere(self._content(name), by="tom-becker")
+        self._look()
+        self.platform.accepted.clear()
+        for number in range(1, self.requests + 1):
+            target = self.config.snapshots.get(version=number) if self.kind.level != "C" else self._by_age(number)
+            rollback = actions.request_rollback(
+                self.config, target, reason="Retention rules misfire since last night", acting_user=alice
+            )
+            actions.approve_rollback(rollback, acting_user=bob, plan_digest=rollback.plan_digest)
+            self.targets[rollback.pk] = self.platform.revisions[number - 1].content
+            self.based_on[rollback.pk] = self.platform.live
+            self.rollbacks.append(rollback.pk)
+        for key in self.rollbacks:
+            actions.run_rollback(Rollback.objects.get(pk=key), acting_user=alice)
+        # How often clock and chance were asked until here depends on what this process keeps from earlier histories.
+        self.stage.micros = round(BEGINS * 1e6)
+        self.stage.random.seed(f"what happens in {self.seed}")
+        random.seed(self.seed)
+
+    def _by_age(self, number: int) -> Any:
+        return self.config.snapshots.order_by("pk")[number - 1]
+
+    def _look(self) -> None:
+        self.config.refresh_from_db()
+        capture.look(self.config, world.platform_of(self.config), now=timezone.now(), conditional=False)
+        self.config.refresh_from_db()
+
+    def _content(self, name: str) -> Content:
+        if self.kind.level == "A":
+            return {"name": "Billing EMEA", "content": {"topic": name, "rules": [1, 2, 3]}}
+        if self.kind.level == "B":
+            return {"name": name, "callableTimes": []}
+        return {"name": name, "description": f"{name}, set by the desk"}
+
+    # What workers do
+
+    def ring(self, rollback_id: UUID) -> None:
+        """Hear the message that a rollback is to be looked at."""
+        self.queue.append(rollback_id)
+
+    def play(self) -> None:
+        """Let the workers begin, and end when all is settled or stuck."""
+        chance = self.stage.random
+        for number in range(1, self.workers + 1):
+            self._hire(number, 1)
+        for when in self.foreign:
+            if when == "at a moment":
+                self.stage.later(chance.choice((0.1, 0.5, 2.0, 8.0, 70.0)), self._foreign_write)
+        self.stage.play()
+
+    def _hire(self, number: int, life: int) -> None:
+        actor = Actor(f"worker-{number}.{life}")
+        self.stage.start(actor, partial(self._work, actor, number, life))
+
+    def _work(self, actor: Actor, number: int, life: int) -> None:
+        chance, pause = self.stage.random, 2.0
+        assert self.wrapper is not None
+        try:
+            with connection.execute_wrapper(self.wrapper):
+                self.stage.wait(chance.random())
+                while not self._settled():
+                    try:
+                        if self.queue:
+                            tasks.apply_rollback(str(self.queue.pop(0)))
+                        else:
+                            tasks._serve(self.tenant.pk)
+                    except Exception as error:  # noqa: BLE001 - as Celery does: the task failed, the worker goes on
+                        self.stage.tell(actor.name, f"the task ended with {type(error).__name__}")
+                        connection.close()
+                    self.stage.wait(chance.uniform(0.5, 1.0) * pause)
+                    pause = min(pause * 2, 240.0)
+        except Killed:
+            if not self.stage.over:
+                self.stage.tell(actor.name, "is dead")
+                self.stage.later(chance.choice((0.5, 5.0, 100.0)), partial(self._hire, number, life + 1))
+            with contextlib.suppress(Error):
+                connection.close()
+
+    def _settled(self) -> bool:
+        if self.stage.micros / 1e6 > BEGINS + QUIET_AFTER:
+            self.plan.quiet = True
+        if self.stage.micros / 1e6 > BEGINS + LONGEST:
+            self.stuck = True
+            return True
+        if self.stage.events or self.queue:
+            return False
+        opened = Attempt.objects.filter(rollback__in=self.rollbacks, state=Attempt.State.OPEN)
+        if any(not self._waits_for_a_person(attempt) for attempt in opened):
+            return False
+        return (
+            not Rollback.objects.filter(
+                pk__in=self.rollbacks, state=State.APPROVED, run_requested_at__isnull=False
+            ).exists()
+            or opened.exists()
+        )
+
+    @staticmethod
+    def _waits_for_a_person(attempt: Attempt) -> bool:
+        """Tell what PROTOCOL.md leaves open until a person closes it: no copy may follow, an earlier one may land."""
+        outcomes = list(attempt.sends.values_list("outcome", flat=True))
+        worn_out = len([one for one in outcomes if one != "locked"]) >= 6
+        refused_last = bool(outcomes) and outcomes[-1] in ("refused", "unauthorized")
+        return attempt.rollback.state == State.UNKNOWN and (worn_out or refused_last)
+
+    # The way
+
+    def point(self, name: str, *, waits: bool = True) -> None:
+        """Come by a named point: others may go on here, and a worker may die or be paused."""
+        standing = here()
+        if standing is None:
+            return
+        stage, actor = standing
+        if actor.dead:
+            raise Killed
+        fault = self.plan.at(name)
+        if fault is not None and fault.kind == "worker death":
+            stage.tell(actor.name, f"dies at {name}")
+            actor.dead = True
+            raise Killed
+        if not waits:
+            return
+        if fault is not None:
+            stage.tell(actor.name, f"is paused at {name} for {fault.seconds} s")
+            stage.wait(fault.seconds)
+        stage.wait(stage.random.choice((0.0, 0.0, 0.001, 0.02)))
+
+    def exchange(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Any) -> Answer:
+        """Carry one request to the platform and its answer back, as the transport does."""
+        path = url.removeprefix(HOST)
+        request = Request(method, path, body, headers.get("If-Match"))
+        standing = here()
+        if standing is None:
+            return self._received(self.platform.answer(request))
+        actor = standing[1]
+        watched = path.partition("?")[0] == self.kind.path
+        if watched:
+            self.point(f"{method}: leaves")
+        if watched and method == "PUT":
+            reply = self._write(actor, request, limits)
+        else:
+            reply = self._read(request, watched=watched)
+        self.stage.wait(self.stage.random.uniform(0.004, 0.08))
+        if watched:
+            self.point(f"{method}: answered")
+        self.stage.tell(actor.name, f"{method} {path} answered with {reply.status} {reply.etag or ''}".rstrip())
+        return self._received(reply)
+
+    def _read(self, request: Request, *, watched: bool) -> Reply:
+        self.stage.wait(self.stage.random.uniform(0.004, 0.08))
+        if watched:
+            self.point("GET: under way")
+        reply = self.platform.answer(request)
+        if watched and self._weak > 0 and reply.etag is not None:
+            self._weak -= 1
+            changed = f"W/{reply.etag}" if self._weak % 2 else f'{reply.etag[:-1]}-gzip"'
+            reply = Reply(reply.status, reply.body, changed)
+        return reply
+
+    def _write(self, actor: Actor, request: Request, limits: Any) -> Reply:  # noqa: C901 - one case for each fault
+        stage, chance = self.stage, self.stage.random
+        self.sent.append((stage.micros, actor.name, request.body))
+        fault = self.plan.for_write()
+        around = self.plan.around_write()
+        names = [str(one) for one in ([fault] if fault else []) + around]
+        stage.tell(actor.name, f"PUT {self._digest(request)} {names or ''}".rstrip())
+        for one in around:
+            self._happen(one)
+        kind = fault.kind if fault else ""
+        if kind == "refused connection":
+            raise Unreachable("The host could not be reached, so nothing was sent.", sent=False)
+        arrives = partial(self._arrive, request)
+        stage.wait(chance.uniform(0.004, 0.08))
+        try:
+            self.point("PUT: under way")
+        except Killed:
+            # What has left is not called back by the death of its sender.
+            stage.later(0.05, arrives)
+            raise
+        if fault is None:
+            return arrives()
+        lost = ConnectionLost("The connection broke before the answer was complete.")
+        late = TimedOut("There was no complete answer in time.")
+        match kind:
+            case "drop before":
+                raise lost
+            case "drop after commit" | "half body":
+                arrives()
+                raise lost
+            case "reset":
+                if fault.coin:
+                    arrives()
+                raise lost
+            case "timeout":
+                if fault.coin:
+                    arrives()
+                stage.wait(limits.total_seconds)
+                raise late
+            case "5xx before":
+                return simulated.refusal(fault.status, "service.unavailable", "The service is unavailable.")
+            case "5xx after commit":
+                arrives()
+                return simulated.refusal(fault.status, "request.timeout", "The request timed out.")
+            case "false 409":
+                arrives()
+                return simulated.refusal(409, "general.conflict", "It has been modified by another request.")
+            case "false 412":
+                arrives()
+                return simulated.refusal(412, "precondition.failed", "The entity tag does not match.")
+            case "429":
+                asked = fault.seconds if fault.coin else None
+                return simulated.refusal(429, "too.many.requests", "Rate limit exceeded.", retry_after=asked)
+            case "401":
+                return simulated.refusal(401, "bad.credentials", "Invalid login credentials.")
+            case "locked":
+                if self.kind.level == "A":
+                    return simulated.refusal(409, "general.conflict", "The requested resource is currently locked.")
+                return simulated.refusal(423, "locked", "Somebody has it open.")
+            case "html 200":
+                if fault.coin:
+                    arrives()
+                return Reply(200, b"<!doctype html><title>Signed out</title>", content_type="text/html")
+            case "duplicated delivery":
+                first, second = arrives(), arrives()
+                return second if fault.coin else first
+            case "delayed duplicate":
+                stage.later(fault.seconds, arrives)
+                return arrives()
+            case "delayed delivery":
+                stage.later(limits.total_seconds + fault.seconds, arrives)
+                stage.wait(limits.total_seconds)
+                raise late
+            case "lease overrun":
+                reply = arrives()
+                stage.wait(90.0)
+                return reply
+            case "server alters":
+                self.platform.alters = 1
+                return arrives()
+        raise AssertionError(kind)
+
+    def _happen(self, fault: faults.Fault) -> None:
+        match fault.kind:
+            case "stale reads":
+                self.platform.lag_micros = round(min(fault.seconds, LONGEST_LAG) * 1e6)
+                self.platform.lag_until = self.stage.micros + 2 * self.platform.lag_micros
+            case "weak ETag":
+                self._weak = 2 if fault.coin else 1
+            case "equal foreign write":
+                wanted = self.targets[self.rollbacks[0]]
+                if fault.coin:
+                    self._write_elsewhere(wanted)
+                else:
+                    self.stage.later(0.2, partial(self._write_elsewhere, wanted))
+            case "redelivered task":
+                self.stage.later(min(fault.seconds, 90.0), partial(self.ring, self.rollbacks[0]))
+
+    def _arrive(self, request: Request) -> Reply:
+        if "before a write" in self.foreign:
+            self.foreign.remove("before a write")
+            self._foreign_write()
+        before = len(self.platform.accepted)
+        reply = self.platform.answer(request)
+        took = "is accepted" if len(self.platform.accepted) > before else f"is turned away with {reply.status}"
+        self.stage.tell("platform", f"PUT {self._digest(request)} {took}, live is {self.platform.live.version}")
+        if "after a write" in self.foreign:
+            self.foreign.remove("after a write")
+            self.stage.later(self.stage.random.choice((0.001, 0.02, 0.3)), self._foreign_write)
+        return reply
+
+    def _foreign_write(self) -> None:
+        self._write_elsewhere(self._content(f"Tom's word {self.platform.live.version + 1}"))
+
+    def _write_elsewhere(self, content: Content) -> None:
+        self.platform.write_elsewhere(content, by="tom-becker")
+        self.stage.tell("somebody", f"writes version {self.platform.live.version}")
+
+    def _digest(self, request: Request) -> str:
+        number = next((n for n, body in enumerate(self._bodies(), 1) if body == request.body), 0)
+        return f"body {number} if-match {request.if_match}"
+
+    def _bodies(self) -> list[bytes]:
+        return list(dict.fromkeys(body for _, _, body in self.sent))
+
+    def _received(self, reply: Reply) -> Answer:
+        self._exchanges += 1
+        return Answer(
+            status=reply.status,
+            body=reply.body,
+            etag=None if reply.etag is None else reply.etag.encode(),
+            correlation_id=f"sim-{self._exchanges}",
+            elapsed_ms=20,
+            received_at=self.stage.now(),
+            content_type=reply.content_type,
+            retry_after=reply.retry_after,
+        )
