@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from django.db import transaction
 
-from rollbacks import audit, checkpointing, evidence_verifier, facts, merkle
+from rollbacks import audit, checkpointing, evidence_verifier, explaining, facts, merkle
 from rollbacks.checkpointing import NotSigned
 from rollbacks.models import Attempt, AuditEntry, Checkpoint, Rollback
 from tenants import archive
@@ -45,7 +45,8 @@ PUBLIC_KEY is the console's key as you know it from its owner (manage.py audit k
 be read in one sitting; it says what it checks at its beginning. If you keep the checkpoints yourself (the folder or the
 webhook), add --checkpoints FILE: then the pack agrees with what you were told at the time.
 
-  rollback.json            request, plan, approvals, attempts and sends, laid out for reading
+  rollback.json            request, plan, approvals, attempts and sends, laid out for reading; "assumes" says what
+                           the verdict on an attempt rests on where nothing showed it
   entries.jsonl            every entry of this rollback, as it was hashed
   links.jsonl              the digest of every entry of the tenant from the first of these to the last
   checkpoint.json          the signed checkpoint that covers them{covered}
@@ -228,6 +229,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "sends": [facts.send_facts(send) for send in attempt.sends.all()],
         "verdict": attempt.verdict or None,
         "evidence": attempt.evidence,
+        "assumes": explaining.explain_assumed(attempt.evidence) or None,
         "after": _seen(attempt.read_back),
     }
 

@@ -1,11 +1,24 @@
 """What a verdict, or the wait for one, means for the person who asked: whole sentences, no decision."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from rollbacks.models import Attempt, Step
 from rollbacks.plans import StepKind
 from rollbacks.refusals import Told
-from rollbacks.verdicts import Close, Verdict, Wait
+from rollbacks.verdicts import Assumption, Close, Verdict, Wait
 
 _CHANGES_LIVE = frozenset(StepKind) - {StepKind.CREATE_DRAFT, StepKind.WRITE_DRAFT}
+_ASSUMED: Final[dict[str, str]] = {
+    Assumption.EQUAL_WRITE: (
+        "The platform names no author of this version; that nobody else wrote the same content at the same moment is "
+        "assumed, not shown."
+    ),
+    Assumption.STORED_AS_SENT: (
+        "The platform names no author of this version; that it is not our own write, stored otherwise than it was "
+        "sent, is assumed, not shown."
+    ),
+}
 
 
 def explain(decision: Close, step: Step, *, refusal: Told | None = None) -> str:
@@ -16,17 +29,35 @@ def explain(decision: Close, step: Step, *, refusal: Told | None = None) -> str:
     """
     steps = list(step.rollback.steps.order_by("number"))
     if len(steps) == 1:
-        return _explain_one(decision, step, refusal)
+        return " ".join(filter(None, (_explain_one(decision, step, refusal), explain_assumed(decision.evidence))))
     last = step.number == len(steps)
     if last and decision.verdict in {Verdict.VERIFIED, Verdict.REACHED, Verdict.OVERWRITTEN}:
-        return f"All {len(steps)} steps stand. {_explain_whole(decision, step)}"
-    return " ".join(
-        (
+        said = [f"All {len(steps)} steps stand. {_explain_whole(decision, step)}"]
+    else:
+        said = [
             f"Step {step.number} of {len(steps)} ({_named(step)}): {_explain_step(decision, refusal)}",
             *_what_stands(steps, step, decision),
             "Plan again once that is clear: what stands already is left out of the new plan.",
-        )
-    )
+        ]
+    return " ".join((*said, *_assumed_of_steps(decision, step)))
+
+
+def explain_assumed(evidence: Mapping[str, object]) -> str:
+    """Say what a verdict with this evidence assumes where nothing showed it; empty where it assumes nothing."""
+    return _ASSUMED.get(str(evidence.get("assumes", "")), "")
+
+
+def _assumed_of_steps(decision: Close, step: Step) -> list[str]:
+    """Say of which steps something is assumed, this one and those before it."""
+    earlier = Attempt.objects.filter(rollback=step.rollback_id, step__number__lt=step.number).order_by("step__number")
+    found: dict[str, list[str]] = {}
+    for number, evidence in (*earlier.values_list("step__number", "evidence"), (step.number, decision.evidence)):
+        if sentence := explain_assumed(evidence):
+            found.setdefault(sentence, []).append(str(number))
+    return [
+        f"Of step{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {sentence[0].lower()}{sentence[1:]}"
+        for sentence, numbers in found.items()
+    ]
 
 
 def _explain_one(decision: Close, step: Step, refusal: Told | None) -> str:

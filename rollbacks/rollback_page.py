@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from rollbacks import actions, differences, progress, propagation, showing, step_rows, waiting
+from rollbacks import actions, differences, explaining, progress, propagation, showing, step_rows, waiting
 from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
 from rollbacks.states import PENDING, State
 from tenants import access, archive
@@ -381,10 +381,8 @@ def evidence_of(attempt: Attempt) -> list[tuple[str, str]]:
         facts.append(("Overwritten by", f"v{found['overwritten_by']}"))
     if found.get("vanished"):
         facts.append(("Object", "the platform says that it does not exist any more"))
-    if found.get("alarm"):
-        facts.append(("Alarm", str(found["alarm"]).replace("_", " ")))
-    if found.get("because"):
-        facts.append(("Because", str(found["because"])))
+    said = ("Alarm", str(found.get("alarm", "")).replace("_", " ")), ("Because", str(found.get("because", "")))
+    facts += [(name, words) for name, words in (*said, ("Assumed", explaining.explain_assumed(found))) if words]
     if attempt.race_window_ms is not None:
         facts.append(("Race window", f"{attempt.race_window_ms} ms between comparing live and sending"))
     return facts

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, differences, driving, facts, propagation, step_rows
+from rollbacks import applying, differences, driving, explaining, facts, propagation, step_rows
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
@@ -189,6 +189,7 @@ def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
         "sends": [_describe_send(send) for send in attempt.sends.all()],
         "verdict": attempt.verdict or None,
         "evidence": attempt.evidence,
+        "assumes": explaining.explain_assumed(attempt.evidence) or None,
     }
 
 

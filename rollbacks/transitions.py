@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, one_object, proofs, propagation, queueing, stepping
+from rollbacks import audit, explaining, facts, guards, one_object, proofs, propagation, queueing, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.plans import PlannedStep
@@ -425,6 +425,7 @@ def close_attempt(
                 **facts.write_facts(rollback, step),
                 "verdict": verdict,
                 "evidence": dict(evidence),
+                "assumes": explaining.explain_assumed(evidence) or None,
                 "if_match": facts.etag_text(attempt.if_match),
                 "sends": [facts.send_facts(send) for send in attempt.sends.all()],
                 "refusal": facts.refusal_json(facts.last_refusal(attempt)),

@@ -22,9 +22,19 @@ nothing, and what a 2xx numbered otherwise than b + 1 is divergent, with an alar
 
     live                          sends            verdict
     = b through the horizon       unclear          indeterminate; only what was turned away for certain is sent again
-    > b, and v > b + 1 answered   any              divergent: ours landed as v, over somebody's version
+    > b, and v > b + 1 answered   any              divergent: ours landed as v, over somebody's version; not where v
+                                                   is live and names somebody else as its author
     = b + 1, not Dt, not ours     turned away      conflict
     = b + 1, not Dt, not ours     otherwise        none yet; at the horizon indeterminate: ours may still land on it
+
+Where the platform names no author, two of these answers rest on something that no read can show. The verdict stays, and
+its evidence names what it `assumes`:
+
+    rests on                                       evidence["assumes"]
+    a 2xx alone, no author (verified, divergent,   equal_write_not_answered_as_ours: a server may answer 2xx when an
+    overwritten)                                   equal change already stands (RFC 9110 section 13.1.1)
+    other content, no author (conflict), unless    stored_as_sent: a server that alters what it stores may have stored
+    every copy was turned away for certain         ours so, and its answer was lost
 """
 
 from collections.abc import Sequence
@@ -43,6 +53,15 @@ class Verdict(StrEnum):
     INDETERMINATE = "indeterminate"
     NOT_VISIBLE_YET = "not_visible_yet"
     NOT_APPLIED = "not_applied"
+
+
+class Assumption(StrEnum):
+    """What a verdict rests on that was not shown, because the platform names no author; `evidence["assumes"]`."""
+
+    EQUAL_WRITE = "equal_write_not_answered_as_ours"
+    """The 2xx was no answer to somebody else's equal write."""
+    STORED_AS_SENT = "stored_as_sent"
+    """The platform stores what it is sent, so other content is somebody else's."""
 
 
 class SendOutcome(StrEnum):
@@ -178,12 +197,12 @@ def judge(  # noqa: C901 - one branch for each row of the table above
         return _judge_moved_unfenced(guarded, sends, live, successor, horizon_over=horizon_over)
     confirmed = _confirmed(guarded, sends)
     if live.version == guarded.expected_version:
-        return _judge_landed(guarded, live, confirmed=confirmed)
+        return _judge_landed(guarded, sends, live)
     if successor is not None:
-        landed = _judge_landed(guarded, successor, confirmed=confirmed)
+        landed = _judge_landed(guarded, sends, successor)
         return Close(landed.verdict, {**landed.evidence, "overwritten_by": live.version})
     if confirmed:
-        return Close(Verdict.OVERWRITTEN, {"confirmed_by": "answer", "overwritten_by": live.version})
+        return _overwritten_by(live.version)
     if not horizon_over:
         return Wait(
             overdue=False, why=f"Live shows version {live.version}; version {guarded.expected_version} is not readable."
@@ -253,21 +272,33 @@ def _after_it_vanished(sends: Sequence[Sent], *, horizon_over: bool) -> Decision
     return Close(Verdict.INDETERMINATE, {"vanished": True, "because": "the object has vanished"})
 
 
-def _judge_landed(guarded: Guarded, seen: Seen, *, confirmed: bool) -> Close:
+def _judge_landed(guarded: Guarded, sends: Sequence[Sent], seen: Seen) -> Close:
     """Judge the state that bears the expected version."""
-    ours = authorship(guarded, seen)
+    ours, confirmed = authorship(guarded, seen), _confirmed(guarded, sends)
     evidence: dict[str, object] = {}
     if confirmed:
         evidence["confirmed_by"] = "answer"
     if ours is not None:
         evidence["author_is_us"] = ours
+    elif confirmed:
+        evidence["assumes"] = Assumption.EQUAL_WRITE.value
     if seen.digest == guarded.target_digest:
         # An equal write of somebody else may have been answered to us as a success (RFC 9110 section 13.1.1).
         proven = ours or (confirmed and ours is None)
         return Close(Verdict.VERIFIED if proven else Verdict.REACHED, evidence)
     if confirmed or ours:
         return Close(Verdict.DIVERGENT, evidence)
+    if ours is None and not turned_away_for_certain([sent.outcome for sent in sends]):
+        evidence["assumes"] = Assumption.STORED_AS_SENT.value
     return Close(Verdict.CONFLICT, evidence)
+
+
+def _overwritten_by(version: int | None) -> Close:
+    """Close by a 2xx alone: what it answered can be read no more, so nothing names its author."""
+    return Close(
+        Verdict.OVERWRITTEN,
+        {"confirmed_by": "answer", "assumes": Assumption.EQUAL_WRITE.value, "overwritten_by": version},
+    )
 
 
 def _judge_unmoved(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, horizon_over: bool) -> Decision:
@@ -314,16 +345,17 @@ def _judge_moved_unfenced(
     seen = successor if beyond else live
     confirmed = _confirmed(guarded, sends)
     named = _named_beyond(guarded, sends)
-    if named is not None:
-        return _landed_over(named)
+    ours = authorship(guarded, live) if live.version == named else None
+    if named is not None and ours is not False:
+        return _landed_over(named, assumes=None if ours else Assumption.EQUAL_WRITE)
     if seen is not None:
-        landed = _judge_landed(guarded, seen, confirmed=confirmed)
+        landed = _judge_landed(guarded, sends, seen)
         if landed.verdict is not Verdict.CONFLICT:
             return Close(landed.verdict, {**landed.evidence, **beyond})
     elif confirmed:
-        return Close(Verdict.OVERWRITTEN, {"confirmed_by": "answer", **beyond})
+        return _overwritten_by(live.version)
     if beyond and live.digest == guarded.target_digest and authorship(guarded, live):
-        return _landed_over(live.version)
+        return _landed_over(live.version, assumes=None)
     if seen is not None and all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return Close(Verdict.CONFLICT, {})
     if not horizon_over:
@@ -343,9 +375,10 @@ def _named_beyond(guarded: Guarded, sends: Sequence[Sent]) -> int | None:
     return next((version for version in answered if version > (guarded.expected_version or version)), None)
 
 
-def _landed_over(version: int | None) -> Close:
+def _landed_over(version: int | None, *, assumes: Assumption | None) -> Close:
     because = f"it landed as version {version}, on a version that somebody else wrote in between"
-    return Close(Verdict.DIVERGENT, {"alarm": "landed_on_another_version", "landed_as": version, "because": because})
+    evidence: dict[str, object] = {"alarm": "landed_on_another_version", "landed_as": version, "because": because}
+    return Close(Verdict.DIVERGENT, evidence if assumes is None else {**evidence, "assumes": assumes.value})
 
 
 def _after_nothing_changed(sends: Sequence[Sent]) -> Decision:
@@ -369,18 +402,21 @@ def _judge_by_content(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, ho
     if ours is not None:
         evidence["author_is_us"] = ours
     if live.digest == guarded.target_digest:
-        proven = ours or (bool(answered) and ours is None)
-        return Close(Verdict.VERIFIED if proven else Verdict.REACHED, evidence)
+        if answered and ours is None:
+            return Close(Verdict.VERIFIED, {**evidence, "assumes": Assumption.EQUAL_WRITE.value})
+        return Close(Verdict.VERIFIED if ours else Verdict.REACHED, evidence)
     if live.digest == guarded.base_digest:
         return _judge_unmoved_unfenced(sends, horizon_over=horizon_over)
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
         return Close(Verdict.CONFLICT, evidence)
     if ours:
         return Close(Verdict.DIVERGENT, evidence)
+    # Whoever is named here wrote what stands now, not what was answered.
+    answer_alone = {**evidence, "assumes": Assumption.EQUAL_WRITE.value}
     if any(sent.digest == guarded.target_digest for sent in answered):
-        return Close(Verdict.OVERWRITTEN, evidence)
+        return Close(Verdict.OVERWRITTEN, answer_alone)
     if any(sent.digest is not None for sent in answered):
-        return Close(Verdict.DIVERGENT, evidence)
+        return Close(Verdict.DIVERGENT, answer_alone)
     if not horizon_over:
         return Wait(overdue=False, why="The object shows neither the base nor the target.")
     return Close(

@@ -54,6 +54,7 @@ DOCUMENT: Json = {
             ],
             "verdict": TEXT_OR_NOT,
             "evidence": dict,
+            "assumes": TEXT_OR_NOT,
         }
     ],
     "refusal": REFUSAL_OR_NOT,

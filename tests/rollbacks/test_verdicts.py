@@ -89,6 +89,46 @@ def test_another_content_at_the_next_version_without_an_answer_is_a_conflict(out
     assert verdict(judge(GUARDED, [Sent(outcome)], foreign, horizon_over=False)) is Verdict.CONFLICT
 
 
+def assumed(decision: object) -> object:
+    assert isinstance(decision, Close)
+    return decision.evidence.get("assumes")
+
+
+def test_a_verdict_that_rests_on_an_answer_alone_names_what_it_assumes() -> None:
+    altered = replace(LANDED, digest=OTHER)
+    moved_on = Seen(44, b'"44-x"', OTHER, author=THEM)
+    for live, successor in ((LANDED, None), (altered, None), (moved_on, LANDED), (moved_on, None)):
+        decision = judge(GUARDED, [CONFIRMED], live, successor=successor, horizon_over=True)
+        assert assumed(decision) == "equal_write_not_answered_as_ours", decision
+
+
+@pytest.mark.parametrize("outcome", UNCLEAR)
+def test_a_conflict_assumes_that_ours_was_not_altered_unless_every_copy_was_turned_away(outcome: SendOutcome) -> None:
+    foreign = Seen(43, b'"43-zz"', OTHER)
+    turned_away = outcome in {SendOutcome.REFUSED, SendOutcome.UNAUTHORIZED, SendOutcome.NOT_SENT}
+    expected = None if turned_away else "stored_as_sent"
+    for live, successor in ((foreign, None), (Seen(45, None, TARGET), foreign)):
+        decision = judge(GUARDED, [Sent(outcome)], live, successor=successor, horizon_over=True)
+        assert verdict(decision) is Verdict.CONFLICT
+        assert assumed(decision) == expected
+        assert assumed(judge(GUARDED, [Sent(outcome), LOST], live, successor=successor, horizon_over=True)) is not None
+
+
+@pytest.mark.parametrize("author", [US, THEM])
+@pytest.mark.parametrize("digest", [TARGET, OTHER])
+@pytest.mark.parametrize("sent", [CONFIRMED, LOST])
+def test_nothing_is_assumed_where_the_platform_names_an_author(author: str, digest: str, sent: Sent) -> None:
+    named = replace(LANDED, digest=digest, author=author)
+    assert assumed(judge(GUARDED, [sent], named, horizon_over=True)) is None
+
+
+def test_what_claims_nothing_assumes_nothing() -> None:
+    assert assumed(judge(GUARDED, [LOST], LANDED, horizon_over=True)) is None
+    assert assumed(judge(GUARDED, [LOST], Seen(44, None, OTHER), horizon_over=True)) is None
+    assert assumed(judge(GUARDED, [], Seen(43, None, OTHER), horizon_over=True)) is None
+    assert assumed(judge(GUARDED, [Sent(SendOutcome.REFUSED)], UNMOVED, horizon_over=True)) is None
+
+
 @pytest.mark.parametrize(
     ("step", "sent", "expected"),
     [

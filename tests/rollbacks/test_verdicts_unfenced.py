@@ -8,6 +8,7 @@ from rollbacks.verdicts import (
     MAX_LOCKED,
     MAX_SENDS,
     Close,
+    Seen,
     SendNow,
     SendOutcome,
     Sent,
@@ -28,6 +29,7 @@ from tests.rollbacks.test_verdicts import (
     THEM,
     UNMOVED,
     US,
+    assumed,
     verdict,
 )
 
@@ -97,6 +99,34 @@ def test_a_write_that_landed_on_a_foreign_version_is_an_alarm_that_says_so(sent:
     assert decision.verdict is Verdict.DIVERGENT
     assert decision.evidence["alarm"] == "landed_on_another_version"
     assert decision.evidence["landed_as"] == 44
+
+
+def test_a_later_version_is_not_called_ours_where_it_names_somebody_else() -> None:
+    answered = Sent(SendOutcome.APPLIED, version=44)
+    theirs = replace(LATER, digest=GUARDED.target_digest, author=THEM)
+    assert verdict(judge(PUBLISH, [answered], theirs, successor=FOREIGN, horizon_over=True)) is Verdict.INDETERMINATE
+    ours = judge(PUBLISH, [answered], replace(theirs, author=US), successor=FOREIGN, horizon_over=True)
+    assert (verdict(ours), assumed(ours)) == (Verdict.DIVERGENT, None)
+
+
+def test_what_rests_on_an_answer_alone_says_so_without_a_guard_too() -> None:
+    answered = Sent(SendOutcome.APPLIED, version=44)
+    for decision in (
+        judge(PUBLISH, [CONFIRMED], LANDED, horizon_over=True),
+        judge(PUBLISH, [CONFIRMED], LATER, horizon_over=True),
+        judge(PUBLISH, [answered], replace(LATER, version=45, author=THEM), successor=FOREIGN, horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.APPLIED)], Seen(None, None, TARGET), horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.APPLIED, digest=TARGET)], Seen(None, None, OTHER, THEM), horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.APPLIED, digest=OTHER)], Seen(None, None, OTHER), horizon_over=True),
+    ):
+        assert assumed(decision) == "equal_write_not_answered_as_ours", decision
+    for decision in (
+        judge(PUBLISH, [Sent(SendOutcome.REFUSED)], FOREIGN, horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.REFUSED)], Seen(None, None, OTHER), horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.APPLIED)], Seen(None, None, TARGET, US), horizon_over=True),
+        judge(QUEUE, [Sent(SendOutcome.APPLIED)], Seen(None, None, TARGET, THEM), horizon_over=True),
+    ):
+        assert assumed(decision) is None, decision
 
 
 def test_ours_that_was_overwritten_since_is_found_in_the_history() -> None:
