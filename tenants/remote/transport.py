@@ -20,7 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ class _Exchange:
     deadline: float
     silence: float
     sent: bool = False
+    heads: list[http.client.HTTPResponse] = field(default_factory=list)
+    """The answers whose heads were read, by now or in part."""
 
     def left(self) -> float:
         """The seconds that the next receive may take; raise TimeoutError when there are none."""
@@ -57,6 +59,11 @@ class _Exchange:
             message = "the exchange's deadline has passed"
             raise TimeoutError(message)
         return min(left, self.silence)
+
+    def close(self) -> None:
+        """Let go of the sockets: urllib3 forgets an answer whose head it does not understand."""
+        for head in self.heads:
+            head.close()
 
 
 _CURRENT: contextvars.ContextVar[_Exchange | None] = contextvars.ContextVar("exchange", default=None)
@@ -92,6 +99,7 @@ class _Response(http.client.HTTPResponse):
         if exchange is not None:
             self.fp.close()
             self.fp = io.BufferedReader(_Receiving(sock, exchange))
+            exchange.heads.append(self)
 
 
 def _mark_sent() -> None:
@@ -209,6 +217,7 @@ def exchange(
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise _unknown(error, method=method, url=url, state=state, limits=limits) from error
     finally:
+        state.close()
         _CURRENT.reset(reset)
 
 

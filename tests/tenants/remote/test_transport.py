@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tenants.remote import (
@@ -313,6 +314,16 @@ def test_an_answer_that_breaks_off_or_is_not_http_is_a_lost_connection(raw: byte
 
 
 # Exactly once
+
+
+def test_an_answer_whose_head_makes_no_sense_leaves_no_socket_to_the_garbage_collector() -> None:
+    with OddServer(saying(http("200 OK", BODY, b"Content-Length: 3, 90", length=False))) as server:
+        # While the error is held, so is whatever it has seen.
+        with pytest.raises(RemoteError) as held:
+            client_of(server).read(QUEUE)
+        left = [one for one in psutil.Process().net_connections("tcp") if one.raddr and one.raddr.port == server.port]
+        kept = [one for one in left if one.status != psutil.CONN_TIME_WAIT]
+    assert kept == [], held.value
 
 
 @pytest.mark.parametrize("end", [Conversation.reset, Conversation.hang_up], ids=["reset", "closed"])
