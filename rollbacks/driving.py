@@ -5,6 +5,7 @@ comes back from the dead and one that takes over do the same thing. A lease deci
 decided by what the platform shows.
 """
 
+import contextlib
 import random
 import socket
 import threading
@@ -23,7 +24,19 @@ from rollbacks.looking import Look, Looking
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.plans import usable_for_if_match
 from rollbacks.readiness import judge_draft
-from rollbacks.verdicts import Close, Decision, Guarded, Seen, SendNow, SendOutcome, Sent, Verdict, Wait, judge
+from rollbacks.verdicts import (
+    Close,
+    Decision,
+    Guarded,
+    Seen,
+    SendNow,
+    SendOutcome,
+    Sent,
+    Verdict,
+    Wait,
+    judge,
+    may_leave_unfenced,
+)
 from tenants import archive, connections
 from tenants.documents import InvalidDocument
 from tenants.remote import Answer, Platform, Purpose, RemoteError, error_body
@@ -167,30 +180,20 @@ class _Driver:
         wait = self.pace.first_wait
         while leases.claim_attempt(self.attempt, lease=self.lease):
             self.attempt.refresh_from_db()
-            look = self.looking.look()
-            now = timezone.now()
             sends = list(self.attempt.sends.all())
-            decision = judge(
-                self.guarded,
-                [_sent(send) for send in sends],
-                look.live,
-                successor=look.successor,
-                horizon_over=now >= self.attempt.horizon_at,
-            )
-            if isinstance(decision, SendNow) and self.step.kind == Step.Kind.PUBLISH:
-                decision = self._ready_to_publish(decision, sends, now)
-            log.info("attempt.judged", attempt=str(self.attempt.pk), decision=repr(decision)[:300])
-            if isinstance(decision, Close):
-                self._close(decision, look)
-                break
-            if isinstance(decision, SendNow):
+            with contextlib.ExitStack() as at_once:
+                look, decision = self._look_and_judge(sends, at_once)
+                now = timezone.now()
+                if isinstance(decision, Close):
+                    self._close(decision, look)
+                    break
                 pause = _seconds_until(sends[-1].retry_at if sends else None, now)
-                if pause <= 0:
+                if isinstance(decision, SendNow) and pause <= 0:
                     if not self._send(look):
                         break
                     wait = self.pace.first_wait
                     continue
-            else:
+            if isinstance(decision, Wait):
                 pause = wait
                 wait = min(wait * 1.6, self.pace.longest_wait)
                 if decision.overdue:
@@ -205,6 +208,36 @@ class _Driver:
             self.sleep(pause)
         self.attempt.refresh_from_db()
         return self.attempt
+
+    def _look_and_judge(self, sends: Sequence[Send], at_once: contextlib.ExitStack) -> tuple[Look, Decision]:
+        try:
+            self._make_room(sends, at_once)
+            look = self.looking.look()
+        except RemoteError as error:
+            look = Look(None, problem=error.sentence)
+        now = timezone.now()
+        decision = judge(
+            self.guarded,
+            [_sent(send) for send in sends],
+            look.live,
+            successor=look.successor,
+            horizon_over=now >= self.attempt.horizon_at,
+        )
+        if isinstance(decision, SendNow) and self.step.kind == Step.Kind.PUBLISH:
+            decision = self._ready_to_publish(decision, sends, now)
+        log.info("attempt.judged", attempt=str(self.attempt.pk), decision=repr(decision)[:300])
+        return look, decision
+
+    def _make_room(self, sends: Sequence[Send], at_once: contextlib.ExitStack) -> None:
+        """Where nothing but a comparison guards a write that may leave next, wait for room and token before that.
+
+        Nobody must have time to write between the comparison and the send, because nothing would notice (level C).
+        """
+        outcomes = [_sent(send).outcome for send in sends]
+        due = _seconds_until(sends[-1].retry_at if sends else None, timezone.now()) <= 0
+        if self.guarded.level == "C" and due and may_leave_unfenced(outcomes):
+            connections.check_identity(self.rollback.tenant, self.platform)
+            at_once.enter_context(self.platform.at_once(self.looking.requests()))
 
     def _until_next_look(self, pause: float, now: datetime) -> timedelta:
         """Space looks with the age of the attempt, so that one that stays open for days costs next to nothing."""
@@ -231,12 +264,13 @@ class _Driver:
 
     def _send(self, look: Look) -> bool:
         """Send the frozen bytes once; False when the lease was lost before they could leave."""
-        compared = look.answer.received_at if look.answer else timezone.now()
-        window = _milliseconds(timezone.now() - compared) if self.guarded.level == "C" else None
         horizon = horizon_of(self.looking.rtype, self.pace)
         try:
             send = transitions.begin_send(
-                self.attempt, lease=self.lease, horizon_seconds=horizon, race_window_ms=window
+                self.attempt,
+                lease=self.lease,
+                horizon_seconds=horizon,
+                race_window_ms=self._race_window(look, until=timezone.now()),
             )
         except leases.LeaseLost:
             return False
@@ -254,18 +288,26 @@ class _Driver:
             )
         except RemoteError as error:
             fields = _fields_of_error(error, SendOutcome.UNKNOWN if error.sent else SendOutcome.NOT_SENT)
+            window = self._race_window(look, until=timezone.now())
         else:
+            window = self._race_window(look, until=answer.received_at)
             fields = self._fields_of_answer(answer)
         if fields["outcome"] in {SendOutcome.LOCKED, SendOutcome.NOT_SENT, SendOutcome.RATE_LIMITED}:
             locked = fields["outcome"] is SendOutcome.LOCKED
             fields["retry_at"] = self._retry_at(send, asked_for=fields.pop("retry_after", None), locked=locked)
         fields.pop("retry_after", None)
-        transitions.end_send(send, horizon_seconds=horizon, **fields)
+        transitions.end_send(send, horizon_seconds=horizon, race_window_ms=window, **fields)
         told = {key: fields.get(key) for key in ("outcome", "status", "code", "correlation_id")}
         log.info("write.answered", attempt=str(self.attempt.pk), send=send.number, **told)
         if fields["outcome"] is SendOutcome.UNAUTHORIZED:
             self.platform.forget_token()
         return True
+
+    def _race_window(self, look: Look, *, until: datetime) -> int | None:
+        """Give the milliseconds from the comparison's leaving until then; None where a guard fences the write."""
+        if self.guarded.level != "C" or look.left_at is None:
+            return None
+        return _milliseconds(until - look.left_at)
 
     def _hold(self, refused: transitions.RunRefused, look: Look) -> None:
         """End an attempt of which nothing was sent; leave one open whose earlier copy may still land."""

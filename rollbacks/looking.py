@@ -5,6 +5,7 @@ at one showed is kept in the attempt's evidence only.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from tenants import live as live_object
 from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown
 from tenants.resource_types import ResourceType, catalogue, projection
+from tenants.resource_types.definition import LiveAt
 
 ORDERS = frozenset({StepKind.CREATE_DRAFT, StepKind.PUBLISH, StepKind.NATIVE_ROLLBACK, StepKind.NATIVE_RESTORE})
 """What tells the platform to do something: the answer need not show the object as a read of it does."""
@@ -32,6 +34,8 @@ class Look:
     successor: Seen | None = None
     successor_snapshot: Snapshot | None = None
     problem: str = ""
+    left_at: datetime | None = None
+    """When the read of the live object left: what it shows may have been so as long ago as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,10 @@ class Looking:
             connections.check_identity(self.config.tenant, self.platform)
             if self.step.observed_path:
                 return self._look_at_draft()
+            began = timezone.now()
             answer = live_object.read(self.config, self.platform)
-            look = Look(self.seen(answer), answer)
+            of_one_read = self.rtype.live is LiveAt.OBJECT
+            look = Look(self.seen(answer), answer, left_at=_left_at(answer) if of_one_read else began)
         except ObjectMissing as error:
             return Look(Vanished(), problem=error.sentence)
         except RemoteError as error:
@@ -120,7 +126,12 @@ class Looking:
             if self.step.kind == Step.Kind.CREATE_DRAFT:
                 return Look(Seen(None, None, NO_DRAFT), problem=error.sentence)
             raise
-        return Look(self.seen(answer), answer)
+        return Look(self.seen(answer), answer, left_at=_left_at(answer))
+
+    def requests(self) -> int:
+        """Give how many requests one comparison and the write after it take."""
+        by_versions = self.rtype.live is not LiveAt.OBJECT and not self.step.observed_path
+        return 2 + by_versions + (self.step.kind == Step.Kind.PUBLISH)
 
     def _with_successor(self, look: Look) -> Look:
         expected = self.step.expected_version
@@ -138,6 +149,10 @@ class Looking:
         except (RemoteError, archive.UnusableContent) as error:
             look.problem = str(error)
         return look
+
+
+def _left_at(answer: Answer) -> datetime:
+    return answer.received_at - timedelta(milliseconds=answer.elapsed_ms)
 
 
 def _seen_in_history(snapshot: Snapshot) -> Seen:

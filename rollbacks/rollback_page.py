@@ -384,8 +384,15 @@ def evidence_of(attempt: Attempt) -> list[tuple[str, str]]:
     said = ("Alarm", str(found.get("alarm", "")).replace("_", " ")), ("Because", str(found.get("because", "")))
     facts += [(name, words) for name, words in (*said, ("Assumed", explaining.explain_assumed(found))) if words]
     if attempt.race_window_ms is not None:
-        facts.append(("Race window", f"{attempt.race_window_ms} ms between comparing live and sending"))
+        facts.append(("Race window", _race_window(attempt)))
     return facts
+
+
+def _race_window(attempt: Attempt) -> str:
+    window = f"{attempt.race_window_ms} ms from comparing live"
+    if attempt.sends.exclude(status=None).exists():
+        return f"{window} to the answer of the write"
+    return f"{window} to the end of the wait for an answer; the write may have landed later"
 
 
 def _frozen_difference(rollback: Rollback) -> tuple[list[showing.ChangeRow], str]:

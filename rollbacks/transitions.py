@@ -335,13 +335,13 @@ def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_w
     return send
 
 
-def end_send(send: Send, *, horizon_seconds: float, **fields: object) -> None:
+def end_send(send: Send, *, horizon_seconds: float, race_window_ms: int | None, **fields: object) -> None:
     """Complete a send with its answer; the horizon of stale reads counts from here."""
     with transaction.atomic():
         now = timezone.now()
         Send.objects.filter(pk=send.pk).update(ended_at=now, **fields)
         Attempt.objects.filter(pk=send.attempt_id, state=Attempt.State.OPEN).update(
-            horizon_at=now + timedelta(seconds=horizon_seconds)
+            horizon_at=now + timedelta(seconds=horizon_seconds), race_window_ms=race_window_ms
         )
 
 

@@ -225,6 +225,11 @@ def tries_left(outcomes: Sequence[SendOutcome]) -> int:
     return max(0, MAX_LOCKED - locked)
 
 
+def may_leave_unfenced(outcomes: Sequence[SendOutcome]) -> bool:
+    """Say whether a write that nothing fences may leave (again) where live has not moved."""
+    return all(outcome in _ANSWERED_BY_A_REFUSAL for outcome in outcomes) and tries_left(outcomes) > 0
+
+
 def turned_away_for_certain(outcomes: Sequence[SendOutcome]) -> bool:
     """Say whether no copy of what was sent can have changed anything; so it is before the first send."""
     return all(outcome in _CHANGED_NOTHING for outcome in outcomes)

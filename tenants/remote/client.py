@@ -7,9 +7,11 @@ tenant's gate first (`manners`), and what became of it is told to the gate.
 """
 
 import base64
+import contextlib
 import logging
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -105,6 +107,7 @@ class Platform:
         self._shared_tokens = shared_tokens
         self._last_token = ""
         self._in_vain: tuple[float, str] = (0.0, "")
+        self._ahead = threading.local()
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -195,6 +198,20 @@ class Platform:
 
     # Writing
 
+    @contextlib.contextmanager
+    def at_once(self, requests: int) -> Iterator[None]:
+        """Take room for so many requests, and the token, so that what follows inside waits for neither.
+
+        The last one is kept for a write. They count from now on, used or not. Raises what a request's own wait raises.
+        """
+        until = self._clock() + self._purpose.patience_seconds
+        try:
+            self._ahead.taken = [self._admitted("what follows", until=until) for _ in range(requests)]
+            self._token(self._ahead.taken[-1])
+            yield
+        finally:
+            self._ahead.taken = []
+
     def write(self, method: str, path: str, body: bytes, *, if_match: bytes | None) -> Answer:
         """Send these bytes exactly once and give the answer, whatever its status.
 
@@ -210,7 +227,7 @@ class Platform:
         if if_match is not None:
             headers["If-Match"] = if_match.decode("latin-1")
         try:
-            admission = self._admitted(asked)
+            admission = self._leave(asked, keeping=0)
             token = self._token(admission)
         except RemoteError as error:
             error.sent = False
@@ -268,12 +285,12 @@ class Platform:
     def _with_renewal(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Exchange once, and once more with a new token where the platform does not accept the one in hand."""
         asked = f"{method} {target.partition('?')[0]}"
-        admission = self._admitted(asked)
+        admission = self._leave(asked, keeping=1)
         token = self._token(admission)
         answer = self._exchange(method, target, headers, body, token=token, admission=admission, own_connection=False)
         if answer.status == 401:
             self._forget(token)
-            admission = self._admitted(asked)
+            admission = self._leave(asked, keeping=1)
             token = self._token(admission)
             answer = self._exchange(
                 method, target, headers, body, token=token, admission=admission, own_connection=False
@@ -282,12 +299,16 @@ class Platform:
                 self._forget(token)
         return answer
 
-    def _admitted(self, asked: str) -> Admission:
-        """Give the gate's leave to send one request; wait for it as long as the purpose allows.
+    def _leave(self, asked: str, *, keeping: int) -> Admission:
+        """Give a leave to send that was taken ahead while more than `keeping` are left, else ask the gate for one."""
+        taken: list[Admission] = getattr(self._ahead, "taken", [])
+        return taken.pop() if len(taken) > keeping else self._admitted(asked)
+
+    def _admitted(self, asked: str, *, until: float | None = None) -> Admission:
+        """Give the gate's leave to send one request; wait for it as long as the purpose allows, or until then.
 
         Raises `BudgetSpent` and `TenantDown`, with `sent` False: nothing was sent.
         """
-        until: float | None = None
         while True:
             admission = self._gate.admit(self._purpose)
             if admission.down and self._tried_in_vain():

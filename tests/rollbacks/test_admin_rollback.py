@@ -366,7 +366,7 @@ def test_a_type_that_the_platform_does_not_guard_shows_its_race_window_and_no_nu
     attempt = done.attempts.get()
     assert (done.state, done.guard_level) == ("applied", "C")
     text = text_of(alice.get(address_of(done)))
-    assert f"{attempt.race_window_ms} ms between comparing live and sending" in text
+    assert f"{attempt.race_window_ms} ms from comparing live to the answer of the write" in text
     assert f"The content of version {before.version} is live, written by us and read back." in text
     entry = AuditEntry.objects.get(action="write.outcome", rollback=done)
     assert f"race window {attempt.race_window_ms} ms" in text_of(alice.get(address_of(entry)))
