@@ -7,7 +7,8 @@ entry. The tenant's head row is locked last and serialises appends, so the seque
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
+from uuid import UUID, uuid4
 
 from django.db import connection
 
@@ -16,15 +17,16 @@ from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import trail
 from tenants.models import Tenant, TrackedConfig
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
 CONSOLE = "console"
 """The actor of what no person asked for at that moment: sweeps, recovery, expiry."""
 
 
 class AppendedOutsideTransaction(RuntimeError):
     """An entry was about to be written apart from the change it records."""
+
+
+class AnotherEntryKept(RuntimeError):
+    """The database answered for another entry than the one that it was given; the transaction must not commit."""
 
 
 def append(
@@ -41,16 +43,15 @@ def append(
     """Append one entry to the tenant's chain, inside the caller's transaction.
 
     `action` is `thing.happening`, `outcome` one of ok, refused, conflict, failed, unknown. Raises
-    AppendedOutsideTransaction when there is no transaction: the entry must stand or fall with the change.
+    AppendedOutsideTransaction when there is no transaction: the entry must stand or fall with the change. Raises
+    AnotherEntryKept, which must end the transaction, when the hash that the database kept is not that of these fields.
     """
     if not connection.in_atomic_block:
         raise AppendedOutsideTransaction(f"{action} must be appended in the transaction of the change it records.")
-    entry = AuditEntry(
-        tenant=tenant, action=action, outcome=outcome, actor=actor, config=config, rollback=rollback, attempt=attempt
-    )
+    pk = uuid4()
     before_at, before_seq, after_seq = chain.payload_around(
         {
-            "id": str(entry.pk),
+            "id": str(pk),
             "tenant": {"id": str(tenant.pk), "slug": tenant.slug},
             "action": action,
             "outcome": outcome,
@@ -62,62 +63,31 @@ def append(
             "details": details or {},
         }
     )
-    told: dict[str, Any] = {
-        "id": entry.pk,
-        "tenant": tenant.pk,
-        "action": action,
-        "outcome": outcome,
-        "actor": actor,
-        "config": entry.config_id,
-        "rollback": entry.rollback_id,
-        "attempt": entry.attempt_id,
-        "before_at": before_at,
-        "before_seq": before_seq,
-        "after_seq": after_seq,
-    }
+    named = (_key_of(config), _key_of(rollback), _key_of(attempt))
     with connection.cursor() as cursor:
+        told = (tenant.pk, pk, action, outcome, actor, *named, before_at, before_seq, after_seq)
         cursor.execute(_APPEND, told)
-        row = cursor.fetchone()
-        if row is None:
-            # The tenant's first entry ever: only now is there a head to lock.
-            cursor.execute(_FIRST_HEAD, {"tenant": tenant.pk, "genesis": chain.GENESIS})
-            cursor.execute(_APPEND, told)
-            row = cursor.fetchone()
-    entry.seq, entry.at, entry.payload, entry.previous_hash, entry.hash = row
-    entry._state.adding, entry._state.db = False, connection.alias  # noqa: SLF001 - Django's word for "it is a row"
-    return entry
+        seq, at, previous, own = cursor.fetchone()
+    payload = before_at + timestamp(at).encode() + before_seq + b"%d" % seq + after_seq
+    if own != chain.link(previous, payload):
+        raise AnotherEntryKept(
+            f"{tenant.slug}: the database kept entry {seq} ({action}) otherwise than it was told to. Nothing was "
+            "changed and nothing recorded. Migrate the database, then find out who altered append_to_trail in it."
+        )
+    row = (pk, tenant.pk, seq, at, action, outcome, actor, *named, payload, previous, own)
+    return AuditEntry.from_db(connection.alias, _COLUMNS, row)
 
 
-_FIRST_HEAD: Final = """
-INSERT INTO rollbacks_audithead (tenant_id, seq, hash) VALUES (%(tenant)s, 0, %(genesis)s) ON CONFLICT DO NOTHING
-"""
-
-# One statement: while one appends, others wait, so that each journey to the database would count for all of them. The
-# moment is taken behind the lock, by the database's clock, so that later entries bear later moments whoever wrote them.
-_APPEND: Final = """
-WITH head AS (
-    SELECT seq + 1 AS seq, hash AS previous FROM rollbacks_audithead WHERE tenant_id = %(tenant)s FOR NO KEY UPDATE
-), stamped AS MATERIALIZED (
-    SELECT seq, previous, clock_timestamp() AS at FROM head
-), written AS MATERIALIZED (
-    SELECT seq, previous, at,
-        %(before_at)s::bytea
-        || convert_to(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'UTF8')
-        || %(before_seq)s::bytea || convert_to(seq::text, 'UTF8') || %(after_seq)s::bytea AS payload
-    FROM stamped
-), entry AS (
-    INSERT INTO rollbacks_auditentry (
-        id, tenant_id, seq, at, action, outcome, actor, config_id, rollback_id, attempt_id, payload, previous_hash, hash
-    )
-    SELECT %(id)s, %(tenant)s, seq, at, %(action)s, %(outcome)s, %(actor)s, %(config)s, %(rollback)s, %(attempt)s,
-        payload, previous, sha256('\\x00'::bytea || previous || sha256(payload))
-    FROM written
-    RETURNING seq, at, payload, previous_hash, hash
-), moved AS (
-    UPDATE rollbacks_audithead AS head SET seq = entry.seq, hash = entry.hash
-    FROM entry WHERE head.tenant_id = %(tenant)s
+_COLUMNS: Final = (
+    *("id", "tenant_id", "seq", "at", "action", "outcome", "actor", "config_id", "rollback_id", "attempt_id"),
+    *("payload", "previous_hash", "hash"),
 )
-SELECT seq, at, payload, previous_hash, hash FROM entry
+
+# One call: while one appends, others wait, so that each journey to the database would count for all of them. The
+# function (migration 0009) keeps its plans in the session, which no statement of this length would behind a pooler.
+_APPEND: Final = """
+SELECT new_seq, new_at, new_previous, new_hash
+FROM append_to_trail(%s::uuid, %s::uuid, %s, %s, %s, %s::uuid, %s::uuid, %s::uuid, %s::bytea, %s::bytea, %s::bytea)
 """
 
 
@@ -151,6 +121,9 @@ def record_for_tenants(
     append(action, tenant=tenant, actor=actor, outcome=outcome, config=config, details=detail)
 
 
+def _key_of(row: TrackedConfig | Rollback | Attempt | None) -> UUID | None:
+    return None if row is None else row.pk
+
+
 def _text_of(row: Rollback | Attempt | None) -> str | None:
-    key: UUID | None = None if row is None else row.pk
-    return None if key is None else str(key)
+    return None if row is None else str(row.pk)

@@ -6,6 +6,7 @@ The payload is RFC 8785 canonical JSON, so that anybody can compute it again fro
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,8 +24,20 @@ def canonical_payload(fields: Mapping[str, object]) -> bytes:
 
     Integers that RFC 8785 cannot carry exactly (beyond 2**53 - 1, section 3.2.2.3) are written as strings.
     """
-    canonical: bytes = rfc8785.dumps(_carriable(fields))
+    unusual: list[object] = []
+    told = _carriable(fields, unusual)
+    if not unusual:
+        try:
+            return _PLAIN.encode(told).encode()
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair; the package refuses it by name
+    canonical: bytes = rfc8785.dumps(told)
     return canonical
+
+
+# Where no number has a fraction and every name is ASCII, RFC 8785 asks for nothing but the order of names, no blanks
+# and the shortest escapes, which is what this encoder writes, some ten times as fast as the package.
+_PLAIN: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"))
 
 
 def payload_around(fields: Mapping[str, object]) -> tuple[bytes, bytes, bytes]:
@@ -54,18 +67,22 @@ def _members(fields: Mapping[str, object], *, opened: bytes = b"") -> bytes:
     return opened + canonical_payload(fields)[1:-1] + b","
 
 
-def _carriable(value: object) -> Any:
-    match value:
-        case bool() | None | str() | float():
-            return value
-        case int():
-            return value if abs(value) <= _LARGEST_EXACT_INTEGER else str(value)
-        case Mapping():
-            return {str(key): _carriable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_carriable(item) for item in value]
-        case _:
-            raise TypeError(f"An audit payload cannot carry a {type(value).__name__}.")
+def _carriable(value: object, unusual: list[object]) -> Any:
+    """Give a value as JSON carries it, and note what only the package spells as RFC 8785 wants it."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_EXACT_INTEGER else str(value)
+    if isinstance(value, Mapping):
+        carried = {str(key): _carriable(item, unusual) for key, item in value.items()}
+        unusual += [name for name in carried if not name.isascii()]
+        return carried
+    if isinstance(value, list | tuple):
+        return [_carriable(item, unusual) for item in value]
+    if isinstance(value, float):
+        unusual.append(value)
+        return value
+    raise TypeError(f"An audit payload cannot carry a {type(value).__name__}.")
 
 
 def link(previous_hash: bytes, payload: bytes) -> bytes:

@@ -330,17 +330,21 @@ class AuditEntry(models.Model):
     """One thing that happened, in a tenant's chain; append-only in the database itself."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="audit_entries")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="audit_entries", db_index=False)
     seq = models.BigIntegerField()
     at = models.DateTimeField()
     action = models.CharField(max_length=60)
     outcome = models.CharField(max_length=20)
     actor = models.CharField(max_length=200, help_text="The user's name then, or the part of the console that acted.")
-    config = models.ForeignKey(TrackedConfig, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    rollback = models.ForeignKey(
-        Rollback, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries"
+    config = models.ForeignKey(
+        TrackedConfig, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    attempt = models.ForeignKey(Attempt, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries")
+    rollback = models.ForeignKey(
+        Rollback, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries", db_index=False
+    )
+    attempt = models.ForeignKey(
+        Attempt, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_entries", db_index=False
+    )
     payload = models.BinaryField(help_text="The canonical JSON (RFC 8785) that the hash is over.")
     previous_hash = models.BinaryField()
     hash = models.BinaryField()
@@ -353,7 +357,13 @@ class AuditEntry(models.Model):
             models.UniqueConstraint(fields=("tenant", "previous_hash"), name="audit_chain_never_forks"),
             models.CheckConstraint(name="audit_seq_from_one", condition=Q(seq__gte=1)),
         ]
-        indexes: ClassVar = [models.Index(fields=("tenant", "-at"), name="audit_by_time")]
+        # Each index costs every append; most entries name no object, and those that do are found by it.
+        indexes: ClassVar = [
+            models.Index(fields=("tenant", "-at"), name="audit_by_time"),
+            models.Index(fields=("config",), name="audit_by_config", condition=Q(config__isnull=False)),
+            models.Index(fields=("rollback",), name="audit_by_rollback", condition=Q(rollback__isnull=False)),
+            models.Index(fields=("attempt",), name="audit_by_attempt", condition=Q(attempt__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tenant.slug} #{self.seq} {self.action}"

@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -23,7 +22,6 @@ import psutil
 CHECKOUT = Path(__file__).resolve().parents[2]
 APPENDS = 2000
 WRITES = 300
-TENANTS = 100
 CHECKPOINT_EVERY = 1000
 
 
@@ -52,11 +50,17 @@ def main() -> int:
         from django.db import connections  # noqa: PLC0415
 
         from console import embedded  # noqa: PLC0415
+        from tests.bench import appending  # noqa: PLC0415
 
         embedded.ensure_running()
         call_command("migrate", verbosity=0)
         try:
-            _print(_durability(), *_appends(options.appends), *_verification(options.entries), *_peers())
+            _print(
+                _durability(),
+                *appending.lines(options.appends, folder=Path(folder)),
+                *_verification(options.entries),
+                *_peers(),
+            )
         finally:
             connections.close_all()
             embedded.Cluster(Path(folder)).leave()
@@ -82,62 +86,6 @@ def _durability() -> str:
         f"The trail, on PostgreSQL {version} with fsync {fsync} and synchronous_commit {commit}; "
         f"{os.cpu_count()} cores, load {load} before\n"
     )
-
-
-def _appends(count: int) -> list[str]:
-    """Append with one writer and with eight, on one tenant and over a hundred."""
-    from tests.bench import trails  # noqa: PLC0415
-
-    many = [trails.make_tenant(f"bench-{number:03}") for number in range(TENANTS)]
-    lines = [f"{'appends, each in a transaction of its own':<44}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}"]
-    for what, tenants, writers in (
-        ("one tenant, one writer", many[:1], 1),
-        ("one tenant, eight writers", many[:1], 8),
-        (f"{TENANTS} tenants, one writer", many, 1),
-        (f"{TENANTS} tenants, eight writers", many, 8),
-    ):
-        _append(tenants, 50, writers)
-        seconds, times = _append(tenants, count, writers)
-        p99 = sorted(times)[int(len(times) * 0.99)]
-        rate = len(times) / seconds
-        lines.append(f"{what:<44}{rate:>10,.0f}{statistics.median(times) * 1000:>9.2f}{p99 * 1000:>9.2f}")
-    return [*lines, ""]
-
-
-def _append(tenants: list, count: int, writers: int) -> tuple[float, list[float]]:  # type: ignore[type-arg]
-    from django.db import connection, transaction  # noqa: PLC0415
-
-    from rollbacks import audit  # noqa: PLC0415
-
-    details = {
-        "send": 2,
-        "if_match": '"41-9f3c2b7a"',
-        "body_sha256": "0" * 64,
-        "base": {"version": 41, "digest": "1" * 64},
-    }
-    gate, times, lock = threading.Barrier(writers + 1), [], threading.Lock()
-
-    def write(first: int) -> None:
-        mine = []
-        connection.ensure_connection()
-        gate.wait()
-        for number in range(first, count, writers):
-            began = time.perf_counter()
-            with transaction.atomic():
-                audit.append("write.resend", tenant=tenants[number % len(tenants)], actor="console", details=details)
-            mine.append(time.perf_counter() - began)
-        with lock:
-            times.extend(mine)
-        connection.close()
-
-    threads = [threading.Thread(target=write, args=(first,)) for first in range(writers)]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    began = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - began, times
 
 
 def _verification(count: int) -> list[str]:

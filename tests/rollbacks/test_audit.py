@@ -137,6 +137,19 @@ def test_sixteen_threads_leave_no_gap_and_no_fork() -> None:
     assert verifying.verify(bank).holds
 
 
+def test_an_entry_that_the_database_keeps_otherwise_than_it_was_told_ends_the_transaction(bank: Tenant) -> None:
+    append(bank)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('append_to_trail'::regproc)")
+        honest = cursor.fetchone()[0]
+        cursor.execute(honest.replace("payload := before_at", "payload := substr(before_at, 1, 20) || before_at"))
+        with pytest.raises(audit.AnotherEntryKept, match="northwind: the database kept entry 2"):
+            append(bank)
+        cursor.execute(honest)
+    assert append(bank).seq == 2
+    assert verifying.verify(bank).holds
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollbacks.chain import GENESIS, Linked, canonical_payload, link, why_not_next
@@ -74,6 +75,40 @@ def test_integers_that_rfc_8785_cannot_carry_exactly_become_strings() -> None:
 def test_what_json_cannot_carry_is_refused_by_name(value: object, name: str) -> None:
     with pytest.raises(TypeError, match=name):
         canonical_payload({"etag": value})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=6,
+)
+
+
+def carried(value: object) -> object:
+    match value:
+        case int() if abs(value) >= 2**53:
+            return str(value)
+        case list():
+            return [carried(item) for item in value]
+        case dict():
+            return {key: carried(item) for key, item in value.items()}
+    return value
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.text(), JSON))
+@example(
+    {"quote": '"\\/', "control": "".join(map(chr, range(0x21))) + "\x7f\u2028\ud7ff\U0001f600", "tuple": ((1,), ())}
+)
+@example({"\ue000": 1, "\U00010000": 2, "b": 1.0, "a": [True, None, -0.0]})
+def test_whatever_is_told_is_spelled_as_the_package_for_rfc_8785_spells_it(fields: dict[str, object]) -> None:
+    assert canonical_payload(fields) == rfc8785.dumps(carried(fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fields", [{"half": "\ud800"}, {"\udfff": 1}, {"n": math.nan}, {"n": math.inf}])
+def test_what_rfc_8785_cannot_spell_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"surrogates|non-UTF-8|not representable"):
+        canonical_payload(fields)
 
 
 def test_a_break_says_which_part_of_the_entry_is_another() -> None:
