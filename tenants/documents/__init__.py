@@ -1,4 +1,4 @@
-"""Pure work on JSON documents: strict reading, canonical form, digest, raw members, difference, display rows.
+"""Pure work on JSON documents: strict reading, canonical form, digest, members, difference, patches, display rows.
 
 Nothing here imports Django, the network or the database; values go in, values come out.
 """
@@ -8,6 +8,7 @@ from tenants.documents.difference import MISSING, Change, Difference, Missing, c
 from tenants.documents.labels import visible
 from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
+from tenants.documents.patches import PatchRefused, patch_of, patched
 from tenants.documents.patterns import found, without
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
@@ -29,6 +30,7 @@ __all__ = [
     "Missing",
     "NotFound",
     "Number",
+    "PatchRefused",
     "Row",
     "Section",
     "Segment",
@@ -42,6 +44,8 @@ __all__ = [
     "join",
     "list_items",
     "load",
+    "patch_of",
+    "patched",
     "pretty",
     "replace",
     "resolve",

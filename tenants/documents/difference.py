@@ -3,18 +3,23 @@
 A change is an added, removed, changed or moved place, never a line of text. The order of keys in an object means
 nothing; the order of a list does, and `matching` says which item is which. Numbers are compared by value, so a new
 spelling of the same number is no change.
+
+What is equal costs almost nothing: Python compares whole branches in C, and only those with a change in them are
+walked. Pointers and words are put together on the way down, once for each branch.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tenants.documents.labels import label, visible
-from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, match_items, same
+from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, match_items, same, same_truths
 from tenants.documents.patterns import ANY
-from tenants.documents.pointers import join, split
+from tenants.documents.pointers import split, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -43,8 +48,10 @@ class Change:
 
     `path` is a JSON Pointer into the document after (for "removed" into the one before), `before_path` one into the
     document before (for "added" None). `trail` is the same place in words, the names of list items instead of their
-    numbers. `before` and `after` are the values, MISSING where there is none. A moved item carries the two positions,
-    counted from 0; edits inside it are changes of their own. `volatile` marks fields that move by themselves.
+    numbers. `before` and `after` are the values, MISSING where there is none. An item of a list that was removed,
+    added or moved carries its positions before and after, counted from 0; edits inside a moved item are changes of
+    their own. `volatile` marks fields that move by themselves. `within` points, in the document after, to the object
+    or list around the place; at the root it is empty, as `path` is.
     """
 
     kind: Kind
@@ -56,6 +63,7 @@ class Change:
     from_index: int | None = None
     to_index: int | None = None
     volatile: bool = False
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,8 @@ def compare(
     `volatile` names root members (`version`) or JSON Pointers (`/metadata/version`, `/lines/*/status` with any item)
     whose changes are flagged.
     """
-    walk = _Walk(identity_keys, volatile)
-    walk.visit(before, after)
+    walk = _Walk(tuple(identity_keys), _places(tuple(volatile)))
+    walk.visit(before, after, _ROOT)
     return Difference(tuple(walk.changes))
 
 
@@ -141,111 +149,114 @@ def _as_json(change: Change) -> Value:
     return entry
 
 
-def _begins(tokens: Sequence[str | int], prefix: tuple[str, ...]) -> bool:
-    return len(tokens) >= len(prefix) and all(
-        wanted in (ANY, str(token)) for token, wanted in zip(tokens, prefix, strict=False)
-    )
+@lru_cache(maxsize=256)
+def _places(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Give what matches the pointers of all places that are named, and of what is inside them; None for no place."""
+    pointers = {
+        "".join("/[^/]*" if token == ANY else re.escape(step(token)) for token in tokens)
+        for tokens in (split(name) if name.startswith("/") else (name,) for name in names)
+    }
+    return re.compile(f"(?:{'|'.join(sorted(pointers))})(?:/|$)") if pointers else None
 
 
-# One step down: the token before, the token after, and for a list item the item and the member that names it.
-_Step: TypeAlias = "tuple[str | int, str | int, Value, str | None]"
+# Where the walk stands: the pointer before, the pointer after, and the trail.
+_Place: TypeAlias = tuple[str, str, tuple[str, ...]]
+_ROOT: Final[_Place] = ("", "", ())
 
 
 class _Walk:
-    """Walks two documents side by side and collects the changes; knows at each moment where it is."""
+    """Walks two documents side by side, down every branch that has a change in it, and collects the changes."""
 
-    def __init__(self, identity_keys: Sequence[str], volatile: Collection[str]) -> None:
+    def __init__(self, identity_keys: tuple[str, ...], volatile: re.Pattern[str] | None) -> None:
         self.changes: list[Change] = []
-        self._identity_keys = tuple(identity_keys)
-        self._volatile = {split(name) if name.startswith("/") else (name,) for name in volatile}
-        self._steps: list[_Step] = []
+        self._identity_keys = identity_keys
+        self._volatile = volatile
 
-    def visit(self, before: Value, after: Value) -> None:
-        """Compare two values that stand at the same place."""
-        if same(before, after):
-            return
+    def visit(self, before: Value, after: Value, place: _Place, within: str = "") -> None:
+        """Take two values that stand at the same place."""
         if isinstance(before, dict) and isinstance(after, dict):
-            self._objects(before, after)
+            self._objects(before, after, place)
         elif isinstance(before, list) and isinstance(after, list):
-            self._lists(before, after)
-        else:
-            self._record("changed", before, after)
+            self._lists(before, after, place)
+        elif not same(before, after):
+            self._record("changed", place, within, before, after)
 
-    def _objects(self, before: dict[str, Value], after: dict[str, Value]) -> None:
+    def _objects(self, before: dict[str, Value], after: dict[str, Value], above: _Place) -> None:
         if before.keys() == after.keys():
             for key, new in after.items():
                 old = before[key]
-                # Most members are scalars that did not change: spare them the step down.
-                if type(old) is type(new) and not isinstance(new, (dict, list)) and old == new:
-                    continue
-                self._steps.append((key, key, None, None))
-                self.visit(old, new)
-                self._steps.pop()
+                if not (old == new and (type(new) is str or same_truths(old, new))):
+                    self.visit(old, new, _member(above, key), above[1])
             return
         for key, is_before, is_after in merged_keys(before, after):
-            self._steps.append((key, key, None, None))
             if not is_before:
-                self._record("added", MISSING, after[key])
+                self._record("added", _member(above, key), above[1], MISSING, after[key])
             elif not is_after:
-                self._record("removed", before[key], MISSING)
-            else:
-                self.visit(before[key], after[key])
-            self._steps.pop()
+                self._record("removed", _member(above, key), above[1], before[key], MISSING)
+            elif not same(before[key], after[key]):
+                self.visit(before[key], after[key], _member(above, key), above[1])
 
-    def _lists(self, before: list[Value], after: list[Value]) -> None:
+    def _lists(self, before: list[Value], after: list[Value], above: _Place) -> None:
         matching = match_items(before, after, identity_keys=self._identity_keys)
+        within, identity = above[1], matching.identity
         moved_away = set(matching.moves.values())
         for i, j in matching.in_order(len(before), len(after)):
-            if i is not None and j is not None and same(before[i], after[j]):
-                continue
             if j is None:
-                assert i is not None  # noqa: S101 - one of the two is always given
-                if i not in moved_away:
-                    self._steps.append((i, i, before[i], matching.identity))
-                    self._record("removed", before[i], MISSING)
-                    self._steps.pop()
+                if i is not None and i not in moved_away:
+                    place = _item(above, i, i, before[i], identity)
+                    self._record("removed", place, within, before[i], MISSING, from_index=i)
                 continue
-            moved = i is None and j in matching.moves
-            came_from = matching.moves[j] if moved else i
-            if came_from is None:
-                self._steps.append((j, j, after[j], matching.identity))
-                self._record("added", MISSING, after[j])
-            else:
-                self._steps.append((came_from, j, after[j], matching.identity))
-                if moved:
-                    self._record("moved", before[came_from], after[j], from_index=came_from, to_index=j)
-                self.visit(before[came_from], after[j])
-            self._steps.pop()
+            new = after[j]
+            origin = matching.moves.get(j) if i is None else i
+            if origin is None:
+                self._record("added", _item(above, j, j, new, identity), within, MISSING, new, to_index=j)
+                continue
+            old = before[origin]
+            is_same = old == new and (type(new) is str or same_truths(old, new))
+            if is_same and i is not None:
+                continue
+            place = _item(above, origin, j, new, identity)
+            if i is None:
+                self._record("moved", place, within, old, new, from_index=origin, to_index=j)
+            if not is_same:
+                self.visit(old, new, place, within)
 
     def _record(
         self,
         kind: Kind,
+        place: _Place,
+        within: str,
         before: Value | Missing,
         after: Value | Missing,
         *,
         from_index: int | None = None,
         to_index: int | None = None,
     ) -> None:
-        before_path = join(step[0] for step in self._steps)
-        tokens = [step[1] for step in self._steps]
+        was, path, trail = place
         self.changes.append(
             Change(
                 kind=kind,
-                path=before_path if kind == "removed" else join(tokens),
-                before_path=None if kind == "added" else before_path,
-                trail=tuple(self._words()),
+                path=was if kind == "removed" else path,
+                before_path=None if kind == "added" else was,
+                trail=trail,
                 before=before,
                 after=after,
                 from_index=from_index,
                 to_index=to_index,
-                volatile=any(_begins(tokens, prefix) for prefix in self._volatile),
+                volatile=self._volatile is not None and self._volatile.match(path) is not None,
+                within=within,
             )
         )
 
-    def _words(self) -> Iterator[str]:
-        for _, token, item, identity in self._steps:
-            if isinstance(token, str):
-                yield visible(token)
-            elif isinstance(item, (dict, list)):
-                # A scalar is its own name: the list is word enough, the value stands beside it.
-                yield label(item, token, identity=identity)
+
+def _member(above: _Place, key: str) -> _Place:
+    was, path, trail = above
+    down = step(key)
+    return was + down, path + down, (*trail, visible(key))
+
+
+def _item(above: _Place, i: int, j: int, item: Value, identity: str | None) -> _Place:
+    was, path, trail = above
+    # A scalar is its own name: the list is word enough, the value stands beside it.
+    named = (*trail, label(item, j, identity=identity)) if isinstance(item, (dict, list)) else trail
+    return f"{was}/{i}", f"{path}/{j}", named

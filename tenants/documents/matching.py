@@ -8,10 +8,11 @@ been edited. Of the matched items a longest increasing run stays, so the fewest 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from operator import lt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tenants.documents.canonical import canonical_bytes
 from tenants.documents.values import Number, canonical_integer
@@ -42,6 +43,9 @@ _NAMING: Final = frozenset({"name", "displayName", "title", "label", "address", 
 _MOST_MATCHES: Final = 100_000
 _MOST_PAIRINGS: Final = 900
 
+# So many objects with the same texts are told apart by looking at each; among more a canonical form is quicker.
+_MOST_NAMESAKES: Final = 16
+
 _ALIKE: Final = 1 / 3
 
 
@@ -52,7 +56,7 @@ class Matching:
     Indexes in neither are removed or added. `identity` is the member that told the items apart, if one did.
     """
 
-    stays: list[tuple[int, int]]
+    stays: Sequence[tuple[int, int]]
     moves: dict[int, int] = field(default_factory=dict)
     identity: str | None = None
 
@@ -78,23 +82,38 @@ def merged_order(
 
 def same(one: Value, other: Value) -> bool:
     """Tell whether two values are the same JSON value: exact numbers, key order ignored, true never 1."""
-    # Python compares and prints whole trees in C, many times faster than a walk in Python; but it takes True for 1,
-    # and what it prints differs also by the order of keys. Between the two answers lies little to walk through.
-    return one is other or (one == other and (repr(one) == repr(other) or _same_types(one, other)))
+    # Python compares whole trees in C, many times faster than a walk; but it takes True for 1.
+    return one is other or (one == other and same_truths(one, other))
 
 
-def _same_types(one: Value, other: Value) -> bool:
-    """Tell whether two values that Python calls equal have a boolean for each boolean."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return all(_same_types(member, other[key]) for key, member in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return all(map(_same_types, one, other))
-    return isinstance(one, bool) == isinstance(other, bool)
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a JSON number."""
-    return type(value) is int or type(value) is Number
+# Half the time that comparing takes goes here: Any, since a check for mypy costs a quarter of it, and two loops in one
+# function, the kinds that there are most of first.
+def same_truths(one: Any, other: Any) -> bool:  # noqa: C901
+    """Tell whether two values that Python calls equal have a boolean wherever the other has one."""
+    kind = type(one)
+    if kind is dict:
+        for key, member in one.items():
+            kind = type(member)
+            if kind is str or kind is Number:
+                continue
+            if kind is dict or kind is list:
+                if not same_truths(member, other[key]):
+                    return False
+            elif (kind is bool) is not (type(other[key]) is bool):
+                return False
+        return True
+    if kind is list:
+        for item, counterpart in zip(one, other):  # noqa: B905 - equal lists are equally long
+            kind = type(item)
+            if kind is str or kind is Number:
+                continue
+            if kind is dict or kind is list:
+                if not same_truths(item, counterpart):
+                    return False
+            elif (kind is bool) is not (type(counterpart) is bool):
+                return False
+        return True
+    return (kind is bool) is (type(other) is bool)
 
 
 def match_items(before: list[Value], after: list[Value], *, identity_keys: Sequence[str]) -> Matching:
@@ -128,14 +147,48 @@ def _token(value: Value) -> Hashable:
     return canonical_bytes(value)
 
 
+def _tokens(items: list[Value], known: dict[frozenset[str], list[Value]]) -> list[Hashable]:
+    """Give the items' tokens; an object or a list is told by its texts first, since a canonical form is dear.
+
+    `known` holds, under their texts, the objects and lists that were met before.
+    """
+    tokens: list[Hashable] = []
+    for item in items:
+        if not isinstance(item, (dict, list)):
+            tokens.append(_token(item))
+            continue
+        texts: set[str] = set()
+        _collect_texts(item, texts)
+        namesakes = known.setdefault(frozenset(texts), [])
+        for namesake in namesakes:
+            if item == namesake:
+                tokens.append(id(namesake))
+                break
+        else:
+            if len(namesakes) < _MOST_NAMESAKES:
+                namesakes.append(item)
+                tokens.append(id(item))
+            else:
+                tokens.append(_token(item))
+    return tokens
+
+
+def _collect_texts(value: dict[str, Value] | list[Value], texts: set[str]) -> None:
+    for member in value.values() if type(value) is dict else value:
+        kind = type(member)
+        if kind is str:
+            texts.add(member)  # type: ignore[arg-type]  # text, as `kind` says
+        elif kind is dict or kind is list:
+            _collect_texts(member, texts)  # type: ignore[arg-type]  # an object or a list
+
+
 def _by_identity(
     before: list[Value], after: list[Value], identity_keys: Sequence[str]
 ) -> tuple[str, list[Hashable], list[Hashable]] | None:
     """Find the member that tells the items apart: the first that also finds an item again, else the first."""
-    before_objects = [item for item in before if type(item) is dict]
-    after_objects = [item for item in after if type(item) is dict]
-    if len(before_objects) != len(before) or len(after_objects) != len(after):
+    if set(map(type, before)) != {dict} or set(map(type, after)) != {dict}:
         return None
+    before_objects, after_objects = cast("list[dict[str, Value]]", before), cast("list[dict[str, Value]]", after)
     first = None
     others = [key for key in after_objects[0] if key not in identity_keys]
     for key in (*identity_keys, *others):
@@ -152,15 +205,14 @@ def _by_identity(
 
 
 def _unique_tokens(items: list[dict[str, Value]], key: str, *, text_only: bool) -> list[Hashable] | None:
-    found: list[Hashable] = []
-    for item in items:
-        value = item.get(key)
-        if type(value) is str:
-            found.append(value)
-        elif is_number(value) and not text_only:
-            found.append(_token(value))
-        else:
+    if key not in items[0] or (len(items) > 1 and items[0][key] == items[1].get(key)):
+        return None
+    found: list[Hashable] = [item.get(key) for item in items]  # type: ignore[misc]  # looked at below
+    kinds = set(map(type, found))
+    if kinds != {str}:
+        if text_only or not kinds <= {str, int, Number}:
             return None
+        found = [_token(value) for value in found]  # type: ignore[arg-type]
     return found if len(set(found)) == len(found) else None
 
 
@@ -176,30 +228,80 @@ def _settled(before_tokens: list[Hashable], after_tokens: list[Hashable], identi
 
 
 def _by_content(before: list[Value], after: list[Value]) -> Matching:
-    """Match equal items: the same ends first, then the longest common subsequence, then what moved."""
+    """Match equal items: the same ends first, then the longest common subsequence, then what moved.
+
+    Deep inside two items a 1 may still stand where the other has true: whoever walks the pairs sees that.
+    """
     start, shorter = 0, min(len(before), len(after))
-    while start < shorter and same(before[start], after[start]):
+    while start < shorter and _equal(before[start], after[start]):
         start += 1
     end = 0
-    while end < shorter - start and same(before[-1 - end], after[-1 - end]):
+    while end < shorter - start and _equal(before[-1 - end], after[-1 - end]):
         end += 1
-    before_tokens = [_token(item) for item in before[start : len(before) - end]]
-    after_tokens = [_token(item) for item in after[start : len(after) - end]]
-    middle = common_subsequence(before_tokens, after_tokens)
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    known: dict[frozenset[str], list[Value]] = {}
+    middle = _few_edits(old, new)
+    if middle is None:
+        before_tokens, after_tokens = _tokens(old, known), _tokens(new, known)
+        middle = common_subsequence(before_tokens, after_tokens)
     stays = [(index, index) for index in range(start)]
     stays += [(start + i, start + j) for i, j in middle]
     stays += [(len(before) - back, len(after) - back) for back in range(end, 0, -1)]
 
     staying_before, staying_after = {i for i, _ in middle}, {j for _, j in middle}
+    gone = [i for i in range(len(old)) if i not in staying_before]
+    come = [j for j in range(len(new)) if j not in staying_after]
     free: dict[Hashable, list[int]] = {}
-    for i in range(len(before_tokens) - 1, -1, -1):
-        if i not in staying_before:
-            free.setdefault(before_tokens[i], []).append(start + i)
-    moves = {}
-    for j, token in enumerate(after_tokens):
-        if j not in staying_after and free.get(token):
-            moves[start + j] = free[token].pop()
+    for i, token in zip(reversed(gone), _tokens([old[i] for i in reversed(gone)], known), strict=True):
+        free.setdefault(token, []).append(i)
+    moves = {
+        start + j: start + free[token].pop()
+        for j, token in zip(come, _tokens([new[j] for j in come], known), strict=True)
+        if free.get(token)
+    }
     return Matching(stays, moves)
+
+
+def _equal(one: Value, other: Value) -> bool:
+    return one == other and (type(one) is bool) is (type(other) is bool)
+
+
+def _few_edits(before: list[Value], after: list[Value]) -> list[tuple[int, int]] | None:
+    """Give a longest common subsequence as pairs of indexes where few items differ, else None (Myers, 1986).
+
+    It takes a look at each item and one for each two edits, so the number of edits is bounded by the items' root.
+    """
+    if not before or not after:
+        return []
+    most = 2 * math.isqrt(len(before) + len(after))
+    reached = {1: 0}
+    history: list[dict[int, int]] = []
+    for edits in range(most):
+        history.append(reached.copy())
+        for diagonal in range(-edits, edits + 1, 2):
+            down = diagonal == -edits or (diagonal != edits and reached[diagonal - 1] < reached[diagonal + 1])
+            i = reached[diagonal + 1] if down else reached[diagonal - 1] + 1
+            j = i - diagonal
+            while i < len(before) and j < len(after) and _equal(before[i], after[j]):
+                i, j = i + 1, j + 1
+            reached[diagonal] = i
+            if i >= len(before) and j >= len(after):
+                return _walked_back(history, i, j)
+    return None
+
+
+def _walked_back(history: list[dict[int, int]], i: int, j: int) -> list[tuple[int, int]]:
+    pairs = []
+    for edits in range(len(history) - 1, -1, -1):
+        reached, diagonal = history[edits], i - j
+        down = diagonal == -edits or (diagonal != edits and reached[diagonal - 1] < reached[diagonal + 1])
+        origin = reached[diagonal + 1] if down else reached[diagonal - 1]
+        while i > (origin if down else origin + 1):
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        i, j = origin, origin - (diagonal + 1 if down else diagonal - 1)
+    pairs.reverse()
+    return pairs
 
 
 def common_subsequence(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:
@@ -259,7 +361,7 @@ def _pair_edited(before: list[Value], after: list[Value], matching: Matching) ->
                 pairs += _alike_pairs(before, after, gone, arrived)
         next_before, next_after = i + 1, j + 1
     if pairs:
-        matching.stays = sorted(matching.stays + pairs)
+        matching.stays = sorted([*matching.stays, *pairs])
 
 
 def _alike_pairs(before: list[Value], after: list[Value], gone: list[int], arrived: list[int]) -> list[tuple[int, int]]:

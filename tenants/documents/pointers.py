@@ -24,7 +24,12 @@ class NotFound(LookupError):
 
 def join(tokens: Iterable[str | int]) -> str:
     """Give the pointer of reference tokens: `["rules", 0, "a/b"]` gives `/rules/0/a~1b`; none at all gives ``."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+    return "".join([step(str(token)) for token in tokens])
+
+
+def step(token: str) -> str:
+    """Give the piece of a pointer that one reference token is: `a/b` gives `/a~1b`."""
+    return "/" + token.replace("~", "~0").replace("/", "~1")
 
 
 def split(pointer: str) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Number:
         return f"{sign}{coefficient}e{power}"
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Number):
+        if type(other) is Number:
             return self.spelling == other.spelling or self.normal == other.normal
         if isinstance(other, int) and not isinstance(other, bool):
             negative, coefficient, power = self.normal

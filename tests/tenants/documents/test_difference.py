@@ -269,7 +269,7 @@ def test_every_neighbour_in_the_real_histories_applies() -> None:
     compared = 0
     for folder in sorted(path for path in corpus("real").iterdir() if path.is_dir()):
         versions = []
-        for path in sorted(folder.glob("v*.json"))[-6:]:
+        for path in sorted(folder.glob("v*.json"))[-3:]:
             try:
                 versions.append(load(path.read_bytes()))
             except InvalidDocument:
@@ -279,7 +279,7 @@ def test_every_neighbour_in_the_real_histories_applies() -> None:
             assert same(apply_changes(before, found), after), folder.name
             assert found.equal == same(before, after)
             compared += 1
-    assert compared > 50
+    assert compared > 30
 
 
 def test_a_document_of_two_hundred_kilobytes_is_compared_at_once() -> None:
