@@ -63,11 +63,13 @@ class DatabaseUnavailable(Exception):
 class Cluster:
     """One embedded PostgreSQL.
 
-    `folder` holds everything of it. `durable` is off only for databases that are thrown away: tests.
+    `folder` holds everything of it. `durable` is off only for databases that are thrown away: tests. The server takes
+    so many `connections` at once.
     """
 
     folder: Path
     durable: bool = True
+    connections: int = 100
     _users: IO[bytes] | None = dataclasses.field(default=None, repr=False)
     _child: subprocess.Popen[bytes] | None = dataclasses.field(default=None, repr=False)
 
@@ -268,7 +270,7 @@ class Cluster:
             "unix_socket_directories": f'"{self.socket_folder}"',
             "unix_socket_permissions": "0700",
             "port": str(PORT),
-            "max_connections": "100",
+            "max_connections": str(self.connections),
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

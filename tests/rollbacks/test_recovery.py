@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from rollbacks import actions, applying, driving, leases, transitions, verifying
+from rollbacks import applying, driving, leases, transitions, verifying
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import QUICK, Desk
@@ -63,29 +63,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def state_of(rollback: Rollback) -> str:
     return Rollback.objects.values_list("state", flat=True).get(pk=rollback.pk)
-
-
-def test_a_worker_killed_after_the_platform_committed_leaves_exactly_one_write_that_ends_as_verified(
-    desk: Desk, database_url: str, tmp_path: Path
-) -> None:
-    rollback = desk.approved()
-    desk.fault("timeout", when="after", seconds=25)
-    actions.run_rollback(rollback, acting_user=desk.world.alice)
-    with worker(database_url, tmp_path, name="first") as process:
-        until(desk.writes)
-        kill(process)
-    attempt = Attempt.objects.get(rollback=rollback)
-    assert attempt.state == "open"
-    assert attempt.sends.get().ended_at is None
-    assert state_of(rollback) == "applying"
-    with worker(database_url, tmp_path, name="second"):
-        until(lambda: state_of(rollback) != "applying")
-    rollback.refresh_from_db()
-    assert (rollback.state, rollback.verdict) == ("applied", "verified")
-    assert len(desk.writes()) == 1
-    assert Attempt.objects.get(rollback=rollback).sends.count() == 1
-    assert AuditEntry.objects.filter(rollback=rollback, action="write.outcome").count() == 1
-    assert verifying.verify(desk.world.northwind).holds
 
 
 def test_a_queued_rollback_whose_message_was_lost_is_found_by_the_sweep(

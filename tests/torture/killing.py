@@ -1,0 +1,228 @@
+"""Let rollbacks stand at named points in real workers, then kill, pause or cut these off, and see who ends them.
+
+A wave is one worker under test with a broker's database of its own, and so many rollbacks at so many points that all of
+them stand there at once: one SIGKILL is a trial for each of them. Beside it, all the time, production's own processes
+run: a worker and the schedule. They recover what the wave left, as soon as its leases have run out.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from django.db import DatabaseError, connection
+
+from rollbacks.models import Attempt, Rollback
+from rollbacks.states import State
+from tenants.models import Tenant
+from tenants.threads import beside_each_other
+from tests.torture import worker_at
+from tests.torture.cluster import Database, Machines, Process, until
+from tests.torture.ground import ALONE, Ground, Place, Trial
+
+LEASE: Final = 60.0
+"""In seconds: rollbacks.driving.Pace.lease, which a test compares."""
+T = TypeVar("T")
+
+AT_ONCE: Final = 4
+"""So many are on their way to their points at a time."""
+SLOW: Final = "mark_overdue"
+"""Points that are reached only after the horizon."""
+
+
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Blow(StrEnum):
+    """What hits a worker whose rollbacks stand."""
+
+    KILLED = "killed"
+    PAUSED = "paused"
+    DATABASE = "database killed"
+
+
+@dataclass(slots=True)
+class Wave:
+    """One worker under test, and what stands in it."""
+
+    blow: Blow
+    worker: Process
+    folder: Path
+    trials: list[Trial]
+    stood: set[str] = field(default_factory=set)
+    at: datetime = NEVER
+    """When the blow fell."""
+    woken: bool = False
+
+    @property
+    def standing(self) -> list[Trial]:
+        """Give the trials that stood at their points."""
+        return [trial for trial in self.trials if str(trial.rollback) in self.stood]
+
+
+class Field:
+    """Objects for every point, and waves over them."""
+
+    def __init__(
+        self, ground: Ground, machines: Machines, *, database: Database | None = None, worker_host: str = ""
+    ) -> None:
+        self.ground = ground
+        self._machines = machines
+        self._database = database
+        self._host = worker_host
+        self._places: dict[tuple[str, str], list[Place]] = {}
+        self._count: Counter[str] = Counter()
+        self._waves = 0
+        self.deaths: list[datetime] = []
+        """When the database died: a recovery that it hits begins anew."""
+
+    def prepare(self, word: str, points: Sequence[str], *, objects: int, tenants: Sequence[Tenant]) -> None:
+        """Make so many objects for each point; where one has to stand alone, each with a tenant of its own."""
+        jobs = [(point, number) for point in points for number in range(objects)]
+
+        def make(job: tuple[str, int]) -> None:
+            point, number = job
+            at = points.index(point)
+            kind = "overdue" if point.startswith(SLOW) else "cfg"
+            tenant = (
+                self.ground.found_tenant(f"{word}-{at}-{number}")
+                if point in ALONE
+                else tenants[(at * objects + number) % len(tenants)]
+            )
+            place = self.ground.found_place(tenant, f"{kind}-{word}-{at}-{number}")
+            self._places.setdefault((word, point), []).append(place)
+
+        beside_each_other(make, jobs, at_once=4)
+
+    def stand(
+        self, blow: Blow, word: str, points: Mapping[str, int], *, pool: Sequence[str], tell: Callable[[str], None]
+    ) -> Wave:
+        """Start a worker, and give the wave once so many of each point stand there, or have been missed."""
+        self._waves += 1
+        folder = self._machines.folder / f"wave-{self._waves}"
+        folder.mkdir()
+        worker_at.order(folder, {})
+        environment = {worker_at.HOST: self._host} if self._host else {}
+        command = ["tests.torture.worker_at", str(folder), *pool, "-n", f"wave-{self._waves}@%h"]
+        worker = self._machines.run(f"wave-{self._waves}", [*command, "--loglevel", "warning"], broker=1, **environment)
+        wave = Wave(blow, worker, folder, [])
+        jobs = [(point, place) for point, count in points.items() for place in self._places[word, point][:count]]
+
+        def agree(job: tuple[str, Place]) -> None:
+            point, place = job
+            wave.trials.append(self.ground.agree(point, self._next(f"{blow} {point}"), place))
+
+        beside_each_other(agree, jobs, at_once=4)
+        if any(point.startswith(SLOW) for point in points):
+            self.ground.insist_on_stale_reads(word)
+        worker_at.order(folder, {str(trial.rollback): trial.order for trial in wave.trials})
+        self._send(wave, tell)
+        return wave
+
+    def _next(self, what: str) -> int:
+        self._count[what] += 1
+        return self._count[what]
+
+    def _send(self, wave: Wave, tell: Callable[[str], None]) -> None:
+        """Let all run, a few at a time, the slow ones first; end when all stand or nothing has come for long."""
+        order = sorted(wave.trials, key=lambda trial: (not trial.point.startswith(SLOW), trial.number))
+        sent: dict[str, float] = {}
+        with self._machines.bell(1) as bell:
+            until(lambda: worker_at.names_in(wave.folder, worker_at.READY), "That the worker takes tasks")
+            for trial in order:
+                while self._on_their_way(wave, sent) >= AT_ONCE:
+                    time.sleep(0.02)
+                self.ground.run(trial, bell)
+                if not trial.point.startswith(SLOW):
+                    sent[str(trial.rollback)] = time.monotonic()
+                tell(f"{wave.blow}: {len(wave.stood)} of {len(wave.trials)} stand")
+        newest = time.monotonic()
+        while len(wave.stood) < len(wave.trials) and time.monotonic() < newest + 8:
+            before = len(wave.stood)
+            wave.stood = worker_at.names_in(wave.folder, worker_at.STANDING)
+            if len(wave.stood) > before:
+                newest = time.monotonic()
+            time.sleep(0.05)
+
+    @staticmethod
+    def _on_their_way(wave: Wave, sent: dict[str, float]) -> int:
+        wave.stood = worker_at.names_in(wave.folder, worker_at.STANDING)
+        for name in [one for one, at in sent.items() if one in wave.stood or time.monotonic() > at + 5]:
+            del sent[name]
+        return len(sent)
+
+    def strike(self, wave: Wave, word: str) -> None:
+        """Let the blow fall on everything that stands."""
+        wave.at = datetime.now(UTC)
+        if wave.blow is Blow.KILLED:
+            wave.worker.kill()
+        elif wave.blow is Blow.PAUSED:
+            wave.worker.signal(signal.SIGSTOP)
+        else:
+            assert self._database is not None
+            self.deaths.append(wave.at)
+            self._database.kill()
+            self.let_go(wave)
+            self._database.start()
+            again(Rollback.objects.exists)
+        self.ground.forgive_stale_reads(word)
+
+    @staticmethod
+    def let_go(wave: Wave) -> None:
+        """Let a wave's worker go on from where it stands."""
+        (wave.folder / worker_at.GO).touch()
+        wave.worker.signal(signal.SIGCONT)
+        wave.woken = True
+
+    def wake(self, wave: Wave, *, seconds: float = 60.0) -> str:
+        """Wake a paused worker, wait until its tasks have ended, and say what is wrong; empty where nothing is."""
+        if not wave.woken:
+            self.let_go(wave)
+        try:
+            until(lambda: worker_at.names_in(wave.folder, worker_at.ENDED) >= wave.stood, "That", seconds=seconds)
+        except TimeoutError:
+            hanging = wave.stood - worker_at.names_in(wave.folder, worker_at.ENDED)
+            points = Counter(trial.point for trial in wave.trials if str(trial.rollback) in hanging)
+            return f"{len(hanging)} tasks of a woken worker did not end within {seconds:.0f} s: {dict(points)}"
+        return ""
+
+
+def unended(trials: Iterable[Trial]) -> list[Trial]:
+    """Give the trials whose rollback has not ended yet."""
+    known = {trial.rollback: trial for trial in trials}
+    going = Rollback.objects.filter(
+        pk__in=list(known), state__in=[State.APPROVED.value, State.APPLYING.value, State.UNKNOWN.value]
+    )
+    opened = Attempt.objects.filter(rollback__in=list(known), state=Attempt.State.OPEN)
+    keys = {*going.values_list("pk", flat=True), *opened.values_list("rollback_id", flat=True)}
+    return [trial for key, trial in known.items() if key in keys]
+
+
+def settle(waves: Sequence[Wave], *, seconds: float, tell: Callable[[str], None]) -> list[Trial]:
+    """Wait until every rollback of these waves has ended; give those that have not in time."""
+    end = time.monotonic() + seconds
+    trials = [trial for wave in waves for trial in wave.trials]
+    left = again(lambda: unended(trials))
+    while left and time.monotonic() < end:
+        tell(f"{len(left)} rollbacks are to be recovered")
+        time.sleep(0.5)
+        left = again(lambda: unended(trials))
+    return left
+
+
+def again(ask: Callable[[], T], *, seconds: float = 30.0) -> T:
+    """Ask the database, again where its server has just died."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except DatabaseError:
+            connection.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
