@@ -3,7 +3,8 @@
 A broker only carries "look at row N", so a lost or doubled message costs nothing: the row is the record, and the
 schedule rings again. Without CELERY_BROKER_URL the messages are files under the data folder, and one worker with
 threads and its own schedule does it all: `celery -A console worker -P threads -B`. With Redis, any number of workers
-and one `celery -A console beat`.
+and one `celery -A console beat`. A worker without `-Q` serves both queues, and has two places more than it was asked to
+have, which only rollbacks get (`console.places`).
 """
 
 import os
@@ -14,7 +15,7 @@ from celery import Celery
 from celery.signals import worker_init
 from django.db import DatabaseError, connection
 
-from console import broker, embedded
+from console import broker, embedded, places
 from tenants import durability, trail
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -22,7 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 log = structlog.get_logger(__name__)
 
 broker.register()
-app = Celery("console")
+app = Celery("console", task_cls="console.places:Task")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -33,6 +34,14 @@ def have_the_database_running(**_: Any) -> None:
     trail.this_process_is("worker")
     embedded.ensure_running()
     refuse_a_lossy_database()
+
+
+@worker_init.connect
+def keep_places_for_rollbacks(sender: Any, **_: Any) -> None:
+    """Let the worker have places that only rollbacks get, beside those that its command asks for."""
+    autoscale = sender.options.get("autoscale")
+    if isinstance(sender.concurrency, int) and not autoscale:
+        sender.concurrency = places.add_kept(sender.concurrency)
 
 
 def refuse_a_lossy_database() -> None:

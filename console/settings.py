@@ -7,6 +7,8 @@ Importing this module starts nothing.
 import os
 from pathlib import Path
 
+from kombu import Exchange, Queue
+
 from console import broker, embedded, env, logs
 from tenants.remote.posting import why_no_receiver
 from tenants.resource_types.catalogue import check_file
@@ -204,6 +206,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "console"
+# A worker without -Q serves both. What a person waits for does not stand behind looks and take-ins (console.places).
+CELERY_TASK_QUEUES = tuple(Queue(name, Exchange(name), routing_key=name) for name in ("console", "rollbacks"))
+CELERY_TASK_ROUTES = {
+    "rollbacks.tasks.apply_rollback": {"queue": "rollbacks"},
+    "rollbacks.tasks.sweep_attempts": {"queue": "rollbacks"},
+}
 CELERY_TIMEZONE = "UTC"
 # In memory: the schedule below is all there is, and a file of it could be half written.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"

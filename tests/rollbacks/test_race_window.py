@@ -41,7 +41,7 @@ class Waits:
     with_an_attempt: int = 0
     done: list[object] = field(default_factory=list)
 
-    def __call__(self, seconds: float) -> None:
+    def __call__(self, _seconds: float) -> None:
         if Send.objects.filter(ended_at=None).exists():
             self.during += 1
         elif Attempt.objects.exists():

@@ -35,7 +35,7 @@ def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
 
 
 @contextmanager
-def worker(database_url: str, folder: Path, *, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(database_url: str, folder: Path, *, name: str, places: int = 4) -> Iterator[subprocess.Popen[bytes]]:
     """Run a real Celery worker with its schedule in a process group of its own."""
     environment = {
         **os.environ,
@@ -43,7 +43,7 @@ def worker(database_url: str, folder: Path, *, name: str) -> Iterator[subprocess
         "DATABASE_URL": database_url,
         "CONSOLE_DATA_DIR": str(folder),
     }
-    command = [sys.executable, "-m", "celery", "-A", "console", "worker", "-P", "threads", "-c", "4", "-B"]
+    command = [sys.executable, "-m", "celery", "-A", "console", "worker", "-P", "threads", "-c", str(places), "-B"]
     command += ["-s", str(folder / "schedule"), "-n", f"{name}@localhost", "--loglevel", "warning"]
     with (folder / f"{name}.log").open("wb") as output:
         process = subprocess.Popen(
