@@ -67,7 +67,8 @@ def append(
     with connection.cursor() as cursor:
         told = (tenant.pk, pk, action, outcome, actor, *named, before_at, before_seq, after_seq)
         cursor.execute(_APPEND, told)
-        seq, at, previous, own = cursor.fetchone()
+        seq, moment, previous, own = cursor.fetchone()
+    at = datetime.fromisoformat(moment)
     payload = before_at + timestamp(at).encode() + before_seq + b"%d" % seq + after_seq
     if own != chain.link(previous, payload):
         raise AnotherEntryKept(
@@ -86,7 +87,7 @@ _COLUMNS: Final = (
 # One call: while one appends, others wait, so that each journey to the database would count for all of them. The
 # function (migration 0009) keeps its plans in the session, which no statement of this length would behind a pooler.
 _APPEND: Final = """
-SELECT new_seq, new_at, new_previous, new_hash
+SELECT new_seq, new_at::text, new_previous, new_hash
 FROM append_to_trail(%s::uuid, %s::uuid, %s, %s, %s, %s::uuid, %s::uuid, %s::uuid, %s::bytea, %s::bytea, %s::bytea)
 """
 

@@ -69,20 +69,27 @@ def _members(fields: Mapping[str, object], *, opened: bytes = b"") -> bytes:
 
 def _carriable(value: object, unusual: list[object]) -> Any:
     """Give a value as JSON carries it, and note what only the package spells as RFC 8785 wants it."""
-    if value is None or isinstance(value, str | bool):
+    if type(value) in _AS_IT_IS or isinstance(value, str):
         return value
     if isinstance(value, int):
         return value if abs(value) <= _LARGEST_EXACT_INTEGER else str(value)
     if isinstance(value, Mapping):
-        carried = {str(key): _carriable(item, unusual) for key, item in value.items()}
-        unusual += [name for name in carried if not name.isascii()]
+        carried = {}
+        for key, item in value.items():
+            name = str(key)
+            if not name.isascii():
+                unusual.append(name)
+            carried[name] = item if type(item) in _AS_IT_IS else _carriable(item, unusual)
         return carried
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_carriable(item, unusual) for item in value]
     if isinstance(value, float):
         unusual.append(value)
         return value
     raise TypeError(f"An audit payload cannot carry a {type(value).__name__}.")
+
+
+_AS_IT_IS: Final = frozenset({str, bool, type(None)})
 
 
 def link(previous_hash: bytes, payload: bytes) -> bytes:

@@ -4,17 +4,20 @@ The chain alone shows what was changed by somebody who did not compute it anew. 
 all entries from one to the last; then the tree differs from the one that the sinks have. So the answer has two parts:
 what is wrong, and up to which entry a checkpoint from outside would have shown it.
 
-What is hashed is what is stored, read once through a server-side cursor. While this process hashes, the database
+What is hashed is what is stored, read once as a stream. While this process hashes, the database
 compares the columns of each entry, by which pages filter, with its payload: RFC 8785 gives the members a fixed order,
 so the columns are spelled exactly as the payload begins and ends.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -24,7 +27,7 @@ from tenants.models import Tenant
 
 MOST_FINDINGS: Final = 20
 """A trail that is wrong in more places is told with so many."""
-_ROWS: Final = 4000
+_ROWS: Final = 200
 _BEGINNING: Final = b'{"checkpoint":{'
 _ENTRIES: Final = """
 SELECT e.seq, e.payload, e.previous_hash, e.hash,
@@ -167,12 +170,17 @@ def verify(tenant: Tenant, *, outside: Outside | None = None, progress: Progress
     found = Verification(tenant, seq)
     walk = _Walk(found, outside.of_tenant.get(str(tenant.pk), []))
     last = max(newest, seq)
-    for rows in _batches(tenant, last):
-        walk.follow(rows)
-        if progress is not None:
-            progress(walk.seq, last)
-        if len(found.findings) >= MOST_FINDINGS:
-            return found
+    with closing(_batches(tenant, last)) as batches:
+        for rows, ahead in pairwise(batches):
+            walk.follow(rows, behind=ahead[0][2] if ahead else None)
+            if progress is not None:
+                progress(walk.seq, last)
+            if len(found.findings) >= MOST_FINDINGS:
+                break
+    # Only now is the connection free to be asked which columns they were.
+    found.findings = [_named(tenant, one) if one.kind == "columns" else one for one in found.findings]
+    if len(found.findings) >= MOST_FINDINGS:
+        return found
     walk.end(head_seq=seq, head_hash=own)
     for sentence in outside.problems.get(str(tenant.pk), []):
         found.findings.append(chain.Break(0, sentence, "checkpoint"))
@@ -205,8 +213,8 @@ class _Walk:
         self._held_at = 0
         self._rewritten = False
 
-    def follow(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Walk on along some entries, as far as the next checkpoints and between them."""
+    def follow(self, rows: Sequence[tuple[Any, ...]], *, behind: bytes | None) -> None:
+        """Walk on along some entries; `behind` is what the one behind them names as its previous hash, if any."""
         sha256 = hashlib.sha256
         seq, previous = self.seq, self.hash
         begin = 0
@@ -218,7 +226,8 @@ class _Walk:
                 or own != sha256(b"\x00" + previous + sha256(payload).digest()).digest()
                 or not spelled
             ):
-                self._tell(chain.Linked(number, payload, before, own), seq - 1, previous, _behind(rows, index))
+                named = rows[index + 1][2] if index + 1 < len(rows) else behind
+                self._tell(chain.Linked(number, payload, before, own), seq - 1, previous, named)
                 seq = number
             previous = own
             if self._waiting and self._waiting[-1].statement.size <= seq:
@@ -251,10 +260,7 @@ class _Walk:
     def _tell(self, entry: chain.Linked, seq: int, previous: bytes, behind: bytes | None) -> None:
         broken = chain.why_not_next(entry, seq=seq, previous=previous, next_previous=behind)
         if broken is None:
-            changed = _altered_columns(self._found.tenant, entry.seq)
-            broken = chain.Break(
-                entry.seq, f"Entry {entry.seq} was altered: {', '.join(changed)} differ from its payload.", "columns"
-            )
+            broken = chain.Break(entry.seq, f"Entry {entry.seq} was altered: its columns are others.", "columns")
         if len(self._found.findings) < MOST_FINDINGS:
             self._found.findings.append(broken)
 
@@ -285,25 +291,27 @@ class _Walk:
                 self._found.findings.append(chain.Break(said.size, sentence, "root"))
 
 
-def _behind(rows: Sequence[tuple[Any, ...]], index: int) -> bytes | None:
-    """Give what the entry behind names as its previous hash; None where the batch ends."""
-    return rows[index + 1][2] if index + 1 < len(rows) else None
-
-
-def _batches(tenant: Tenant, last: int) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(tenant: Tenant, last: int) -> Generator[list[tuple[Any, ...]]]:
+    """Give the entries in their order, and no entries behind the last of them."""
     told = {"tenant": tenant.pk, "slug": tenant.slug, "last": last}
     with transaction.atomic():
-        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            # The index has them in order; sorting a million payloads would want a disk.
+            cursor.execute("SET LOCAL enable_sort = off")
         # The driver's own cursor: Django's cannot ask for binary rows, which spare the hexadecimal form of each hash.
-        with connection.connection.cursor(name=f"trail_{tenant.pk.hex}") as cursor:
-            cursor.execute(_ENTRIES, told, binary=True)
-            while rows := cursor.fetchmany(_ROWS):
-                yield rows
+        # Few rows at a time: what the socket holds is ready when this process comes back for more.
+        size = _ROWS if psycopg.capabilities.has_stream_chunked() else 1
+        with psycopg.Cursor(connection.connection) as reader:
+            stream = cast("Generator[tuple[Any, ...]]", reader.stream(_ENTRIES, told, binary=True, size=size))
+            with closing(stream):
+                while rows := list(islice(stream, _ROWS)):
+                    yield rows
+    yield []
 
 
-def _altered_columns(tenant: Tenant, seq: int) -> list[str]:
+def _named(tenant: Tenant, altered: chain.Break) -> chain.Break:
     """Name the columns, by which pages filter, that no longer say what the hashed payload says."""
-    entry = AuditEntry.objects.select_related("config").get(tenant=tenant, seq=seq)
+    entry = AuditEntry.objects.select_related("config").get(tenant=tenant, seq=altered.seq)
     columns = {
         "id": str(entry.pk),
         "seq": entry.seq,
@@ -317,7 +325,8 @@ def _altered_columns(tenant: Tenant, seq: int) -> list[str]:
         "tenant": {"id": str(tenant.pk), "slug": tenant.slug},
     }
     hashed = audit.payload_of(entry)
-    return sorted(name for name, value in columns.items() if hashed.get(name) != value) or ["its columns"]
+    changed = sorted(name for name, value in columns.items() if hashed.get(name) != value) or ["its columns"]
+    return replace(altered, message=f"Entry {altered.seq} was altered: {', '.join(changed)} differ from its payload.")
 
 
 def _lost_by_the_folder(found: Verification, outside: Outside) -> None:

@@ -11,6 +11,7 @@ from rollbacks.management.commands.audit import Bar
 from rollbacks.models import AuditEntry, AuditHead, Checkpoint, SinkState
 from tenants.models import Tenant
 from tenants.terminal import Progress
+from tests.bench import trails
 from tests.rollbacks.trail_world import SEED, append, as_owner, make_bank, rechain
 from tests.tenants.running import run
 
@@ -102,6 +103,21 @@ def test_the_columns_of_any_name_are_spelled_as_the_payload_spells_them(bank: Te
 def test_several_places_are_all_told(bank: Tenant) -> None:
     sql("UPDATE rollbacks_auditentry SET payload = '{}' WHERE seq IN (2, 6)")
     assert findings(bank) == [(2, "payload"), (6, "payload")]
+
+
+def test_a_long_trail_is_read_in_parts_and_each_entry_is_named_as_in_a_short_one() -> None:
+    long = make_bank("halden", "Halden & Moor")
+    trails.fill(long, 650)
+    assert verifying.verify(long).holds
+    sql("UPDATE rollbacks_auditentry SET hash = sha256(hash) WHERE seq IN (200, 400, 650) AND tenant_id = %s", long.pk)
+    assert [one for one in findings(long) if one[1] != "previous_hash"] == [
+        *((200, "hash"), (400, "hash"), (650, "payload"), (650, "head"))
+    ]
+    sql("UPDATE rollbacks_auditentry SET actor = 'mallory' WHERE seq BETWEEN 210 AND 640 AND tenant_id = %s", long.pk)
+    found = verifying.verify(long)
+    assert [(one.seq, one.kind) for one in found.findings[2:]] == [(210 + n, "columns") for n in range(18)]
+    assert found.findings[2].message == "Entry 210 was altered: actor differ from its payload."
+    assert verifying.verify(make_bank()).holds, "the connection is free again"
 
 
 def test_a_past_computed_anew_is_shown_by_the_first_checkpoint_that_covers_it(bank: Tenant) -> None:
