@@ -1,37 +1,34 @@
 """One history of a seed: people ask for rollbacks, workers carry them out, the way and the others do their worst."""
 
-import contextlib
 import random
-import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from django.contrib.auth.models import User
-from django.db import Error, connection
-from django.utils import timezone
+from django.db import connection
 
-from rollbacks import actions, tasks
-from rollbacks.models import Attempt, Rollback
-from rollbacks.states import State
-from tenants import actions as tenants
-from tenants import capture
-from tenants.access import Role
-from tenants.models import Membership, Tenant, TrackedConfig
+from rollbacks import tasks
 from tenants.remote import Answer, ConnectionLost, TimedOut, Unreachable
-from tests import world
 from tests.torture import faults, simulated
-from tests.torture.simulated import CLIENT, KINDS, Content, Platform, Reply, Request
-from tests.torture.stage import Actor, Killed, Stage, here
+from tests.torture.preparing import HOST, Beginning, content_of, put_back
+from tests.torture.simulated import KINDS, Content, Platform, Reply, Request
+from tests.torture.stage import BEGINNING, MICROS_BEFORE, Actor, Killed, Stage, here
+from tests.torture.standing import STANDING as _STANDING
+from tests.torture.standing import Row, Standing
 
-HOST: Final = "http://127.0.0.1:9"
-BEGINS: Final = 10_800.0
-"""The virtual second in which workers begin: what people did before has taken less."""
+if TYPE_CHECKING:
+    from tenants.models import Tenant, TrackedConfig
+
+ORGANIZATION: Final = "5b0c1a3e-7d52-4f0b-9c39-0e6f3b1f7a10"
 QUIET_AFTER: Final = 1800.0
 """So many seconds later nothing goes wrong any more."""
 LONGEST: Final = 6 * 3600.0
 """What is open after so many virtual seconds is stuck."""
+LONGEST_REST: Final = 240.0
+"""Between two looks of a worker for which nothing is due."""
+IN_VAIN: Final = 0.1
+"""How often a worker sweeps although nothing is due: then the rows must keep it from doing anything."""
 LONGEST_LAG: Final = 40.0
 """Reads are stale for less than any type's visibility horizon; beyond it PROTOCOL.md promises nothing."""
 
@@ -53,8 +50,7 @@ class History:
         self.kind = kind or chance.choices(KINDS, (6, 3, 1))[0]
         self.platform = Platform(
             self.kind,
-            # Each history has an organization of its own: the console knows one object under all its addresses.
-            str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+            ORGANIZATION,
             lambda: self.stage.micros,
             names_authors=chance.random() < 0.7,
             keeps_history=chance.random() < 0.7,
@@ -75,6 +71,9 @@ class History:
         ]
         self.requests = chance.choice((1, 1, 1, 2)) if given is None else 1
         self.wrapper: Callable[..., Any] | None = None
+        self.changed = True
+        """Whether anything was written to the database since somebody asked how it stands."""
+        self._stood = Standing(())
         self.queue: list[UUID] = []
         self.rollbacks: list[UUID] = []
         self.targets: dict[UUID, Content] = {}
@@ -87,62 +86,20 @@ class History:
         self.tenant: Tenant
         self.config: TrackedConfig
 
-    # What people do, before anything goes wrong
+    # What people did, before anything goes wrong
 
-    def prepare(self) -> None:
-        """Let a tenant have an object with a past, and let Alice and Bob agree on going back."""
-        alice, bob = (User.objects.get_or_create(username=name, is_staff=True)[0] for name in ("alice", "bob"))
-        self.tenant = tenants.add_tenant(
-            f"sim-{self.seed}",
-            name="Northwind Bank",
-            api_url=HOST,
-            login_url=HOST,
-            client_id=CLIENT,
-            client_secret="known to everybody",
-            organization_id=self.platform.organization,
-            requests_a_minute=6000,
-            acting_user=None,
-        )
-        Membership.objects.create(user=alice, tenant=self.tenant, role=Role.OPERATOR)
-        Membership.objects.create(user=bob, tenant=self.tenant, role=Role.APPROVER)
-        self.config = world.track(self.tenant, simulated.OBJECT, type_name=self.kind.name)
-        self.platform.begin([self._content("Retention")])
-        for name in ("Card stolen", "Billing disputes"):
-            self._look()
-            self.stage.micros += 3_600_000_000
-            self.platform.write_elsewhere(self._content(name), by="tom-becker")
-        self._look()
-        self.platform.accepted.clear()
-        for number in range(1, self.requests + 1):
-            target = self.config.snapshots.get(version=number) if self.kind.level != "C" else self._by_age(number)
-            rollback = actions.request_rollback(
-                self.config, target, reason="Retention rules misfire since last night", acting_user=alice
-            )
-            actions.approve_rollback(rollback, acting_user=bob, plan_digest=rollback.plan_digest)
-            self.targets[rollback.pk] = self.platform.revisions[number - 1].content
-            self.based_on[rollback.pk] = self.platform.live
-            self.rollbacks.append(rollback.pk)
-        for key in self.rollbacks:
-            actions.run_rollback(Rollback.objects.get(pk=key), acting_user=alice)
-        # How often clock and chance were asked until here depends on what this process keeps from earlier histories.
-        self.stage.micros = round(BEGINS * 1e6)
+    def begin(self, beginning: Beginning) -> None:
+        """Stand where the people's part has ended."""
+        self.tenant, self.config = beginning.tenant, beginning.config
+        self.platform.revisions = list(beginning.revisions)
+        self.rollbacks, self.queue = list(beginning.rollbacks), list(beginning.rollbacks)
+        self.targets = dict(beginning.targets)
+        self.based_on = dict.fromkeys(beginning.rollbacks, beginning.revisions[-1])
+        self.stage.micros = MICROS_BEFORE
+        # How often chance was asked until here depends on what was drawn; what happens depends on the seed alone.
         self.stage.random.seed(f"what happens in {self.seed}")
         random.seed(self.seed)
-
-    def _by_age(self, number: int) -> Any:
-        return self.config.snapshots.order_by("pk")[number - 1]
-
-    def _look(self) -> None:
-        self.config.refresh_from_db()
-        capture.look(self.config, world.platform_of(self.config), now=timezone.now(), conditional=False)
-        self.config.refresh_from_db()
-
-    def _content(self, name: str) -> Content:
-        if self.kind.level == "A":
-            return {"name": "Billing EMEA", "content": {"topic": name, "rules": [1, 2, 3]}}
-        if self.kind.level == "B":
-            return {"name": name, "callableTimes": []}
-        return {"name": name, "description": f"{name}, set by the desk"}
+        put_back(beginning.script)
 
     # What workers do
 
@@ -165,7 +122,7 @@ class History:
         self.stage.start(actor, partial(self._work, actor, number, life))
 
     def _work(self, actor: Actor, number: int, life: int) -> None:
-        chance, pause = self.stage.random, 2.0
+        chance = self.stage.random
         assert self.wrapper is not None
         try:
             with connection.execute_wrapper(self.wrapper):
@@ -174,45 +131,52 @@ class History:
                     try:
                         if self.queue:
                             tasks.apply_rollback(str(self.queue.pop(0)))
-                        else:
+                        elif self._due_in() <= 0 or chance.random() < IN_VAIN:
                             tasks._serve(self.tenant.pk)
                     except Exception as error:  # noqa: BLE001 - as Celery does: the task failed, the worker goes on
                         self.stage.tell(actor.name, f"the task ended with {type(error).__name__}")
                         connection.close()
-                    self.stage.wait(chance.uniform(0.5, 1.0) * pause)
-                    pause = min(pause * 2, 240.0)
+                    self.stage.wait(self._until_next_turn())
         except Killed:
             if not self.stage.over:
                 self.stage.tell(actor.name, "is dead")
                 self.stage.later(chance.choice((0.5, 5.0, 100.0)), partial(self._hire, number, life + 1))
-            with contextlib.suppress(Error):
-                connection.close()
+
+    def _until_next_turn(self) -> float:
+        """Give how long a worker without a message rests: a sweep comes soon after something is due, rarely in vain."""
+        due = self._due_in()
+        if due <= 0:
+            return self.stage.random.uniform(0.5, 2.0)
+        event = self.stage.next_event()
+        rest = min(due, LONGEST_REST if event is None else event)
+        return rest + self.stage.random.choice((0.001, 0.05, 0.5, 2.0))
+
+    def _standing(self) -> Standing:
+        """Give how the rows stand, asking anew only after something was written."""
+        if self.changed:
+            self.changed = False
+            with connection.cursor() as cursor:
+                cursor.execute(_STANDING, [self.rollbacks])
+                self._stood = Standing(tuple(Row(*row) for row in cursor.fetchall()))
+        return self._stood
+
+    def _due_in(self) -> float:
+        """Give in how many seconds a sweep would find something to do; not above zero where it would now."""
+        moments = self._standing().due_at()
+        if not moments:
+            return LONGEST_REST
+        return (min(moments) - BEGINNING).total_seconds() - self.stage.micros / 1e6
 
     def _settled(self) -> bool:
-        if self.stage.micros / 1e6 > BEGINS + QUIET_AFTER:
+        elapsed = (self.stage.micros - MICROS_BEFORE) / 1e6
+        if elapsed > QUIET_AFTER:
             self.plan.quiet = True
-        if self.stage.micros / 1e6 > BEGINS + LONGEST:
+        if elapsed > LONGEST:
             self.stuck = True
             return True
-        if self.stage.events or self.queue:
+        if self.queue or self.stage.next_event() is not None:
             return False
-        opened = Attempt.objects.filter(rollback__in=self.rollbacks, state=Attempt.State.OPEN)
-        if any(not self._waits_for_a_person(attempt) for attempt in opened):
-            return False
-        return (
-            not Rollback.objects.filter(
-                pk__in=self.rollbacks, state=State.APPROVED, run_requested_at__isnull=False
-            ).exists()
-            or opened.exists()
-        )
-
-    @staticmethod
-    def _waits_for_a_person(attempt: Attempt) -> bool:
-        """Tell what PROTOCOL.md leaves open until a person closes it: no copy may follow, an earlier one may land."""
-        outcomes = list(attempt.sends.values_list("outcome", flat=True))
-        worn_out = len([one for one in outcomes if one != "locked"]) >= 6
-        refused_last = bool(outcomes) and outcomes[-1] in ("refused", "unauthorized")
-        return attempt.rollback.state == State.UNKNOWN and (worn_out or refused_last)
+        return self._standing().settled
 
     # The way
 
@@ -380,7 +344,7 @@ class History:
         return reply
 
     def _foreign_write(self) -> None:
-        self._write_elsewhere(self._content(f"Tom's word {self.platform.live.version + 1}"))
+        self._write_elsewhere(content_of(self.kind, f"Tom's word {self.platform.live.version + 1}"))
 
     def _write_elsewhere(self, content: Content) -> None:
         self.platform.write_elsewhere(content, by="tom-becker")

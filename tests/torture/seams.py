@@ -1,10 +1,12 @@
 """Where the real code is held: its clock, its sleep, its chance, its HTTP exchange, and the edges of its transactions.
 
 Nothing else of the console is replaced, and nothing of it is changed: these are attributes of modules, put back at the
-end. The database's own `clock_timestamp()` is read from the same virtual clock, as a literal in the statement.
+end. The database's own `clock_timestamp()` is read from the same virtual clock: as a literal in the statement, or as a
+setting of the transaction that the functions of the database look at.
 """
 
 import contextlib
+import functools
 import random
 import sys
 import threading
@@ -12,18 +14,24 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
 from django.db import OperationalError, connection, transaction
+from django.db.backends.postgresql import compiler as orm
 from django.utils import timezone
 
-from rollbacks import applying, driving, tasks
+from rollbacks import applying, audit, driving, tasks
 from tenants import aside, connections, pacing, reach, shared_tokens
 from tenants.remote import Answer, client, transport
 from tenants.remote.tokens import TokenCache
+from tests.torture import preparing
 from tests.torture.history import History
+from tests.torture.recall import MEMORY, Recalling
 from tests.torture.stage import Killed, here
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 
 class _Tokens:
@@ -55,6 +63,15 @@ def _function_that_opened() -> str:
     return sys._getframe(2).f_code.co_name
 
 
+_READS: Final = ("SELECT", "SAVEPOINT", "RELEASE")
+
+
+@functools.cache
+def _fields_with_new_ids() -> "list[Field[Any, Any]]":
+    fields = [field for model in apps.get_models() for field in model._meta.concrete_fields]
+    return [field for field in fields if field.default is uuid.uuid4]
+
+
 @contextlib.contextmanager
 def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, each a few lines
     """Let the console's code act on this history's stage for a while."""
@@ -76,12 +93,10 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
     def new_id() -> uuid.UUID:
         return uuid.UUID(int=ids.getrandbits(128), version=4)
 
-    for model in apps.get_models():
-        for field in model._meta.get_fields():
-            if getattr(field, "default", None) is uuid.uuid4:
-                put(field, "default", new_id)
-                field.__dict__.pop("_get_default", None)
-                undo.append(lambda field=field: field.__dict__.pop("_get_default", None))  # type: ignore[misc]
+    for field in _fields_with_new_ids():
+        put(field, "default", new_id)
+        field.__dict__.pop("_get_default", None)
+        undo.append(lambda field=field: field.__dict__.pop("_get_default", None))  # type: ignore[misc]
 
     def exchange(method: str, url: str, *, headers: Any, body: bytes | None, limits: Any, **_: Any) -> Answer:
         return history.exchange(method, url, headers=headers, body=body or b"", limits=limits)
@@ -90,6 +105,7 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
         monotonic=stage.seconds, monotonic_ns=lambda: round(stage.seconds() * 1e9), sleep=stage.wait, time=stage.seconds
     )
     put(timezone, "now", stage.now)
+    put(audit, "uuid4", new_id)
     put(transport, "exchange", exchange)
     put(connections, "time", ticking)
     put(connections, "_checked", {})
@@ -109,15 +125,30 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
     put_default(reach.Reach.__init__, clock=lambda: stage.now().timestamp())
 
     def stamped(sql: str) -> str:
-        return sql.replace("clock_timestamp()", f"'{stage.now().isoformat()}'::timestamptz")
+        if "clock_timestamp()" in sql:
+            return sql.replace("clock_timestamp()", f"'{stage.now().isoformat()}'::timestamptz")
+        now = f"set_config('{preparing.NOW}', '{stage.now().isoformat()}', true)"
+        return sql.replace("append_to_trail(%s::uuid", f"append_to_trail((SELECT %s::uuid FROM {now})")  # noqa: S608
 
     row = aside._row
-    put(aside, "_row", lambda sql, parameters: _living() and row(stamped(sql), parameters))
+
+    def row_aside(sql: str, parameters: Any) -> Any:
+        _living()
+        MEMORY.written(sql)
+        return row(stamped(sql), parameters)
+
+    put(aside, "_row", row_aside)
+    put(orm, "SQLCompiler", Recalling)
+    MEMORY.forget()
 
     def execute(run: Any, sql: Any, parameters: Any, many: bool, context: Any) -> Any:
         _living()
-        if isinstance(sql, str) and "clock_timestamp()" in sql:
-            sql = stamped(sql)
+        if isinstance(sql, str):
+            if not sql.startswith(_READS):
+                history.changed = True
+                MEMORY.written(sql)
+            if "clock_timestamp()" in sql or "append_to_trail(" in sql:
+                sql = stamped(sql)
         return run(sql, parameters, many, context)
 
     enter, leave = transaction.Atomic.__enter__, transaction.Atomic.__exit__
@@ -132,6 +163,8 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
 
     def on_leave(self: transaction.Atomic, kind: Any, error: Any, trace: Any) -> None:
         standing = here()
+        if kind is not None:
+            MEMORY.forget()
         if standing is None or len(connection.atomic_blocks) != 1:
             leave(self, kind, error, trace)
             return
@@ -143,11 +176,13 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
         try:
             history.point(f"{name}: at the commit", waits=False)
         except Killed as death:
-            connection.close()
+            MEMORY.forget()
+            # The session lives on for whoever comes next; the server does the same when its client is gone.
             leave(self, Killed, death, None)
             raise
         lost = history.plan.at_commit(name)
         if lost is not None:
+            MEMORY.forget()
             stage.tell(standing[1].name, f"the answer to the COMMIT of {name} is lost (took effect: {lost.coin})")
             problem = OperationalError("server closed the connection unexpectedly")
             if lost.coin:

@@ -11,20 +11,24 @@ kind 500 times and each pair 50 times; types with steps; every schedule of three
 planted bugs as a list of sixteen; docs/RELIABILITY.md from a long run.
 """
 
+import contextlib
 import hashlib
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from django.db import connection
-
-from tests.torture import checking, seams, stage
+from tests.torture import checking, preparing, recall, seams, sharing
 from tests.torture.faults import KINDS, Fault
 from tests.torture.history import History
+from tests.torture.preparing import Beginning
 from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.simulated import Kind
+
+VERIFIED: Final = 50
+"""One history in so many is played with every answer from memory held against the database (`recall`)."""
+_BEGINNINGS: Final[dict[tuple[Kind, int, bool], Beginning]] = {}
 
 
 @dataclass
@@ -56,13 +60,40 @@ class Round:
     kinds: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    digests: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Name all histories in their order; it is the same whatever the number of processes."""
+        return hashlib.sha256("".join(self.digests).encode()).hexdigest()
+
+    def take(self, outcome: Outcome) -> None:
+        """Count one history in."""
+        self.seeds += 1
+        self.verdicts.update(outcome.verdicts)
+        self.kinds[outcome.kind] += 1
+        self.hits.update(outcome.hits)
+        self.pairs.update(itertools.combinations(sorted(set(outcome.hits)), 2))
+        if outcome.broken:
+            self.broken[outcome.seed] = outcome.broken
+        self.digests.append(outcome.digest)
+
+    def add(self, later: "Round") -> None:
+        """Count in what came of the seeds that follow."""
+        self.seeds += later.seeds
+        self.broken |= later.broken
+        self.digests += later.digests
+        for own, other in ((self.verdicts, later.verdicts), (self.kinds, later.kinds), (self.hits, later.hits)):
+            own.update(other)
+        self.pairs.update(later.pairs)
 
 
 def play(seed: int, *, given: list[Fault] | None = None, kind: Kind | None = None, beyond: bool = False) -> Outcome:
     """Play the history of one seed and check it; `beyond`: with a platform that PROTOCOL.md does not reckon with."""
     history = History(seed, given=given, kind=kind, beyond=beyond)
+    beginning = _beginning_of(history)
     with seams.held(history):
-        history.prepare()
+        history.begin(beginning)
         history.play()
     broken = checking.faults_of(history)
     told = checking.verdicts(history)
@@ -70,28 +101,29 @@ def play(seed: int, *, given: list[Fault] | None = None, kind: Kind | None = Non
     return Outcome(seed, lines, broken, history.plan.hits(), told, history.kind.name)
 
 
-def run(first: int, seeds: int, *, tell: Callable[[int], None] = lambda _: None) -> Round:
-    """Play so many seeds."""
-    found, began = Round(first), time.perf_counter()
-    for seed in range(first, first + seeds):
-        outcome = play(seed)
-        found.seeds += 1
-        found.verdicts.update(outcome.verdicts)
-        found.kinds[outcome.kind] += 1
-        found.hits.update(outcome.hits)
-        found.pairs.update(itertools.combinations(sorted(set(outcome.hits)), 2))
-        if outcome.broken:
-            found.broken[seed] = outcome.broken
-        tell(found.seeds)
+def run(seeds: range, *, verified: int = 0) -> Round:
+    """Play these seeds one after the other; each one of `verified` is held against the database at every answer."""
+    found, began = Round(seeds.start), time.perf_counter()
+    for seed in seeds:
+        with recall.verifying() if verified and seed % verified == 0 else contextlib.nullcontext():
+            found.take(play(seed))
     found.seconds = time.perf_counter() - began
     return found
 
 
-def prove(scale: Scale, first_seed: int, tell: Tell) -> Report:
-    """Play 100 histories for a round, 100,000 for a release."""
-    seeds = 100 if scale == Scale.ROUND else 100_000
-    found = run(first_seed, seeds, tell=lambda done: tell(f"{done:,} of {seeds:,} histories"))
-    stage.dismiss()
+def _share(seeds: range) -> Round:
+    return run(seeds, verified=VERIFIED)
+
+
+def prove(scale: Scale, first_seed: int, tell: Tell, *, seeds: int | None = None) -> Report:
+    """Play 10,000 histories for a round, 100,000 for a release, shared out over this machine's cores."""
+    number = seeds or (10_000 if scale == Scale.ROUND else 100_000)
+    found, began = Round(first_seed), time.perf_counter()
+    for part in sharing.share_out(_share, sharing.shares_of(first_seed, number)):
+        found.add(part)
+        spent = time.perf_counter() - began
+        tell(f"{found.seeds:,} of {number:,} histories, {found.seeds / spent:.1f} a second")
+    found.seconds = time.perf_counter() - began
     return report(found)
 
 
@@ -114,12 +146,17 @@ def report(found: Round) -> Report:
     )
 
 
+def _beginning_of(history: History) -> Beginning:
+    """Give where this history begins; the first of its kind in this process is led there by the console's own code."""
+    key = (history.kind, history.requests, history.platform.names_authors)
+    if key not in _BEGINNINGS:
+        rehearsal = History(0, given=[], kind=history.kind)
+        rehearsal.platform.names_authors = history.platform.names_authors
+        with seams.held(rehearsal):
+            _BEGINNINGS[key] = preparing.rehearse(rehearsal.stage, rehearsal.platform, requests=history.requests)
+    return _BEGINNINGS[key]
+
+
 def clear() -> None:
-    """Empty the tables that histories fill, so that a seed can be played again with the same ids."""
-    guarded = (("rollbacks_auditentry", "audit_entry_no_truncate"), ("rollbacks_checkpoint", "checkpoint_no_truncate"))
-    with connection.cursor() as cursor:
-        for table, trigger in guarded:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
-        cursor.execute("TRUNCATE tenants_tenant, tenants_oauthclient, auth_user RESTART IDENTITY CASCADE")
-        for table, trigger in guarded:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+    """Empty the tables that histories fill."""
+    preparing.empty()

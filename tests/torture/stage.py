@@ -6,6 +6,7 @@ on. What happens at a moment (a foreign write, a copy of a request that arrives 
 done by whoever holds the baton. The same seed gives the same history, line by line.
 """
 
+import bisect
 import heapq
 import queue
 import random
@@ -18,6 +19,8 @@ from typing import Final
 from django.db import connections
 
 BEGINNING: Final = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+MICROS_BEFORE: Final = 3 * 3_600_000_000
+"""The virtual microsecond in which workers begin: what people did before has taken less."""
 MOST_STEPS: Final = 60_000
 """So many turns are more than any history needs; what takes more turns in a circle."""
 
@@ -95,8 +98,8 @@ class Stage:
         self.lines: list[str] = []
         self.failure: BaseException | None = None
         self.over = False
-        self.events = 0
-        """Moments that are still to come, besides the workers' own."""
+        self._moments: list[int] = []
+        """When something is still to come, besides the workers' own turns; kept sorted."""
         self._steps = 0
         self._count = 0
         self._next: list[tuple[int, float, int, Actor | Callable[[], None]]] = []
@@ -119,13 +122,17 @@ class Stage:
 
     def later(self, seconds: float, event: Callable[[], object]) -> None:
         """Let something happen at a moment."""
-        self.events += 1
 
         def happens() -> None:
-            self.events -= 1
+            self._moments.remove(moment)
             event()
 
-        self._push(seconds, happens)
+        moment = self._push(seconds, happens)
+        bisect.insort(self._moments, moment)
+
+    def next_event(self) -> float | None:
+        """Give in how many seconds something is to come, besides the workers' own turns; None for nothing."""
+        return max(0.0, (self._moments[0] - self.micros) / 1e6) if self._moments else None
 
     def wait(self, seconds: float) -> None:
         """Give the baton away for so long; outside of a history do nothing."""
@@ -164,10 +171,11 @@ class Stage:
         if self.failure is not None:
             raise self.failure
 
-    def _push(self, seconds: float, what: Actor | Callable[[], None]) -> None:
+    def _push(self, seconds: float, what: Actor | Callable[[], None]) -> int:
         self._count += 1
         moment = self.micros + max(1, round(seconds * 1e6))
         heapq.heappush(self._next, (moment, self.random.random(), self._count, what))
+        return moment
 
     def _pass_on(self, me: Actor | None) -> None:
         self._steps += 1

@@ -43,11 +43,11 @@ def test_the_same_seed_gives_the_same_history_line_by_line(seed: int) -> None:
 
 
 def test_a_few_seeds_hold_and_the_report_counts_them() -> None:
-    found = simulation.run(1, 12)
+    found = simulation.run(range(1, 11), verified=4)
     assert found.broken == {}
-    assert (found.seeds, sum(found.kinds.values())) == (12, 12)
-    assert sum(found.verdicts.values()) >= 12
-    assert simulation.report(found).tried.startswith("12 histories")
+    assert (found.seeds, sum(found.kinds.values())) == (10, 10)
+    assert sum(found.verdicts.values()) >= 10
+    assert simulation.report(found).tried.startswith("10 histories")
 
 
 @pytest.mark.parametrize("kind", [ETAGS, VERSIONS], ids=["etag", "version"])
