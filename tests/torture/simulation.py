@@ -26,6 +26,7 @@ from tests.torture.preparing import Beginning
 from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.simulated import Kind
 
+SEEDS: Final = {Scale.ROUND: 2_000, Scale.RELEASE: 100_000}
 VERIFIED: Final = 50
 """One history in so many is played with every answer from memory held against the database (`recall`)."""
 _BEGINNINGS: Final[dict[tuple[Kind, int, bool], Beginning]] = {}
@@ -116,8 +117,8 @@ def _share(seeds: range) -> Round:
 
 
 def prove(scale: Scale, first_seed: int, tell: Tell, *, seeds: int | None = None) -> Report:
-    """Play 10,000 histories for a round, 100,000 for a release, shared out over this machine's cores."""
-    number = seeds or (10_000 if scale == Scale.ROUND else 100_000)
+    """Play so many histories, shared out over this machine's cores."""
+    number = seeds or SEEDS[scale]
     found, began = Round(first_seed), time.perf_counter()
     for part in sharing.share_out(_share, sharing.shares_of(first_seed, number)):
         found.add(part)
