@@ -98,6 +98,16 @@ def is_dead(driver: str) -> bool:
     return False
 
 
+def full_jitter(pace: Pace, sent: int, *, locked: bool) -> float:
+    """Give a pause after so many sends, in seconds: anything from nothing up to a bound that doubles with each.
+
+    What failed together so comes back spread over the whole stretch ("full jitter", AWS Architecture Blog, Exponential
+    Backoff And Jitter).
+    """
+    longest = pace.longest_wait_for_lock if locked else pace.longest_backoff
+    return random.uniform(0.0, min(longest, pace.first_wait * 2**sent))  # noqa: S311 - spreads load, guards nothing
+
+
 def drive(
     attempt_id: UUID, *, platform: Platform | None = None, pace: Pace = PACE, sleep: Sleep = time.sleep
 ) -> Attempt:
@@ -320,13 +330,11 @@ class _Driver:
         leases.release_attempt(self.attempt, lease=self.lease, look_again_at=later)
 
     def _retry_at(self, send: Send, *, asked_for: object, locked: bool) -> datetime:
-        """Back off exponentially with full jitter, and never less than the platform asked for.
+        """Back off, never less than the platform asked for.
 
         Whoever holds an object locked has it open in an editor: that takes minutes, not seconds.
         """
-        longest = self.pace.longest_wait_for_lock if locked else self.pace.longest_backoff
-        bound = min(longest, self.pace.first_wait * 2**send.number)
-        pause = random.uniform(bound / 4, bound)  # noqa: S311 - spreads load, guards nothing
+        pause = full_jitter(self.pace, send.number, locked=locked)
         if isinstance(asked_for, int | float):
             pause = max(pause, float(asked_for))
         return timezone.now() + timedelta(seconds=pause)
