@@ -275,6 +275,8 @@ class _Driver:
     def _send(self, look: Look) -> bool:
         """Send the frozen bytes once; False when the lease was lost before they could leave."""
         horizon = horizon_of(self.looking.rtype, self.pace)
+        # Whoever wakes after its lease finds somebody else at it, who may have closed the attempt by now.
+        leave_by = self.platform.deadline(self.lease.seconds)
         try:
             send = transitions.begin_send(
                 self.attempt,
@@ -295,6 +297,7 @@ class _Driver:
                 self.step.path,
                 body,
                 if_match=if_match if usable_for_if_match(if_match) else None,
+                leave_by=leave_by,
             )
         except RemoteError as error:
             fields = _fields_of_error(error, SendOutcome.UNKNOWN if error.sent else SendOutcome.NOT_SENT)

@@ -30,6 +30,11 @@ from tenants.resource_types import Refusal, ResourceType, catalogue, projection,
 log = structlog.get_logger(__name__)
 
 _LEASE: Final = timedelta(minutes=5)
+_LEAVE: Final = timedelta(seconds=30)
+"""After its intent a request leaves within this time or never: who is paused for longer sends nothing when it wakes.
+
+Where no guard is enforced, as may just be the case, it would write over whatever came in between.
+"""
 _LOOK_AGAIN: Final = timedelta(seconds=30)
 
 
@@ -142,6 +147,7 @@ class _Prober:
         parts = probes.parts_of(self.rtype, live.base.etag)
         for part in parts:
             before = _state(live)
+            leave_by = self.platform.deadline(_LEAVE.total_seconds())
             try:
                 request = self._announce(part, live)
             except _TakenOver:
@@ -151,7 +157,7 @@ class _Prober:
                 found.append((part, _not_sent(str(error))))
                 break
             sent_at = time.monotonic()
-            answered, told = self._send(request)
+            answered, told = self._send(request, leave_by=leave_by)
             shown, seen = self._settle(answered, before, sent_at, lost=told.get("lost", False))
             if told.get("lost") and not shown.wrote and time.monotonic() < sent_at + self._horizon:
                 self._leave_open(told)
@@ -205,10 +211,12 @@ class _Prober:
             )
         return request
 
-    def _send(self, request: Stale) -> tuple[Answered, dict[str, Any]]:
+    def _send(self, request: Stale, *, leave_by: float) -> tuple[Answered, dict[str, Any]]:
         path = surveys.object_path(self.config)
         try:
-            answer = self.platform.write(self.rtype.update_method, path, request.body, if_match=request.if_match)
+            answer = self.platform.write(
+                self.rtype.update_method, path, request.body, if_match=request.if_match, leave_by=leave_by
+            )
         except RemoteError as error:
             told: dict[str, Any] = {
                 "status": error.status,
@@ -312,6 +320,9 @@ def _recover(opened: GuardProbe, pace: driving.Pace) -> bool:
         )
         shown = probes.judge(Answered(success=False), before=before, after=after, client_id=opened.tenant.client_id)
         horizon = timedelta(seconds=driving.horizon_of(rtype, pace))
+        if "lost" not in said:
+            # Nobody told that it had left, so it may have done so as late as it was allowed to.
+            horizon += _LEAVE
         if not shown.wrote and timezone.now() < datetime.fromisoformat(said["begun_at"]) + horizon:
             GuardProbe.objects.filter(pk=opened.pk).update(driver="", driven_until=timezone.now() + _LOOK_AGAIN)
             return False

@@ -33,6 +33,7 @@ from tenants.remote.errors import (
     RemoteUnknown,
     RemoteWrong,
     TenantDown,
+    TooLate,
     UnexpectedAnswer,
 )
 from tenants.remote.limits import LIMITS, Limits
@@ -212,12 +213,18 @@ class Platform:
         finally:
             self._ahead.taken = []
 
-    def write(self, method: str, path: str, body: bytes, *, if_match: bytes | None) -> Answer:
+    def deadline(self, seconds: float) -> float:
+        """Give the moment in so many seconds."""
+        return self._clock() + seconds
+
+    def write(
+        self, method: str, path: str, body: bytes, *, if_match: bytes | None, leave_by: float | None = None
+    ) -> Answer:
         """Send these bytes exactly once and give the answer, whatever its status.
 
         `if_match` is sent byte for byte as given. Raises only where no usable answer came: `Unreachable`, `TimedOut`,
         `ConnectionLost` (half an answer and an unreadable one too), `Redirected`. Where the token could not be had, its
-        error is raised with `sent` False: nothing was sent.
+        error is raised with `sent` False, and so is `TooLate` where the first byte would leave after `leave_by`.
         """
         if method not in _WRITING_METHODS:
             message = f"{method!r} is no method that writes here; PUT, PATCH and POST are."
@@ -232,8 +239,19 @@ class Platform:
         except RemoteError as error:
             error.sent = False
             raise
+        left = None if leave_by is None else leave_by - self._clock()
+        if left is not None and left <= 0:
+            raise TooLate(asked)
         try:
-            answer = self._exchange(method, path, headers, body, token=token, admission=admission, own_connection=True)
+            answer = self._minded(
+                method,
+                self._api + path,
+                headers={"Authorization": f"Bearer {token}", **headers},
+                body=body,
+                admission=admission,
+                own_connection=True,
+                leave_within=left,
+            )
         except RemoteWrong as error:
             message = (
                 f"{error.sentence} Whether {asked} took effect is not known, and it was not sent again; read the "
@@ -287,14 +305,12 @@ class Platform:
         asked = f"{method} {target.partition('?')[0]}"
         admission = self._leave(asked, keeping=1)
         token = self._token(admission)
-        answer = self._exchange(method, target, headers, body, token=token, admission=admission, own_connection=False)
+        answer = self._exchange(method, target, headers, body, token=token, admission=admission)
         if answer.status == 401:
             self._forget(token)
             admission = self._leave(asked, keeping=1)
             token = self._token(admission)
-            answer = self._exchange(
-                method, target, headers, body, token=token, admission=admission, own_connection=False
-            )
+            answer = self._exchange(method, target, headers, body, token=token, admission=admission)
             if answer.status == 401:
                 self._forget(token)
         return answer
@@ -344,16 +360,10 @@ class Platform:
         *,
         token: str,
         admission: Admission,
-        own_connection: bool,
     ) -> Answer:
-        return self._minded(
-            method,
-            self._api + target,
-            headers={"Authorization": f"Bearer {token}", **headers},
-            body=body,
-            admission=admission,
-            own_connection=own_connection,
-        )
+        headers = {"Authorization": f"Bearer {token}", **headers}
+        url = self._api + target
+        return self._minded(method, url, headers=headers, body=body, admission=admission, own_connection=False)
 
     def _minded(
         self,
@@ -364,6 +374,7 @@ class Platform:
         body: bytes | None,
         admission: Admission,
         own_connection: bool,
+        leave_within: float | None = None,
     ) -> Answer:
         """Exchange once, and tell the gate what became of it."""
         try:
@@ -374,9 +385,11 @@ class Platform:
                 body=body,
                 limits=self._limits,
                 own_connection=own_connection,
+                leave_within=leave_within,
             )
         except RemoteUnknown as error:
-            self._failed(admission, error)
+            if not isinstance(error, TooLate):
+                self._failed(admission, error)
             raise
         except RemoteWrong:
             self._gate.answered(admission)
@@ -391,13 +404,11 @@ class Platform:
         )
         if answer.status == 408 or answer.status >= 500:
             self._failed(admission, _unavailable(answer, asked=method))
-        elif answer.status == 429:
-            self._in_vain = (0.0, "")
-            self._gate.throttled(answer.retry_after)
-            # It is an answer too: a tenant that says so is not down.
-            self._gate.answered(admission)
         else:
             self._in_vain = (0.0, "")
+            if answer.status == 429:
+                self._gate.throttled(answer.retry_after)
+            # A 429 is an answer too: a tenant that says so is not down.
             self._gate.answered(admission)
         return answer
 

@@ -134,5 +134,12 @@ class BudgetSpent(RemoteUnknown):
     """The OAuth client's requests of this minute are spent, or the platform asked for a pause; nothing was sent."""
 
 
+class TooLate(RemoteUnknown):
+    """The process was held up past the moment by which a write had to leave, so nothing was sent."""
+
+    def __init__(self, asked: str) -> None:
+        super().__init__(f"The console was held up for too long, so {asked} was not sent any more.", sent=False)
+
+
 class TenantDown(RemoteUnknown):
     """The tenant's platform has not answered for a while, so nothing was sent."""

@@ -32,7 +32,15 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.retry import Retry
 
 from tenants.remote.answers import Answer, clean_text, http_date, retry_after_seconds
-from tenants.remote.errors import ConnectionLost, RemoteUnknown, TimedOut, TooLarge, UnexpectedAnswer, Unreachable
+from tenants.remote.errors import (
+    ConnectionLost,
+    RemoteUnknown,
+    TimedOut,
+    TooLarge,
+    TooLate,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from tenants.remote.limits import Limits
 
 _CHUNK: Final = 64 * 1024
@@ -49,6 +57,9 @@ class _Exchange:
     deadline: float
     silence: float
     sent: bool = False
+    leave_by: float | None = None
+    """The first byte leaves no later than then."""
+    asked: str = ""
     heads: list[http.client.HTTPResponse] = field(default_factory=list)
     """The answers whose heads were read, by now or in part."""
 
@@ -104,8 +115,11 @@ class _Response(http.client.HTTPResponse):
 
 def _mark_sent() -> None:
     exchange = _CURRENT.get()
-    if exchange is not None:
-        exchange.sent = True
+    if exchange is None:
+        return
+    if not exchange.sent and exchange.leave_by is not None and time.monotonic() > exchange.leave_by:
+        raise TooLate(exchange.asked)
+    exchange.sent = True
 
 
 class _Plain(HTTPConnection):
@@ -191,15 +205,25 @@ def _session(*, own: bool) -> Iterator[requests.Session]:
 
 
 def exchange(
-    method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, limits: Limits, own_connection: bool
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    limits: Limits,
+    own_connection: bool,
+    leave_within: float | None = None,
 ) -> Answer:
     """Send one request exactly once and give the complete answer, whatever its status.
 
+    `leave_within` bounds the seconds until its first byte leaves: who was held up for longer sends nothing (`TooLate`).
     Raises `Unreachable` (nothing was sent), `TimedOut`, `ConnectionLost` (half an answer too), and for an answer that
     cannot be read `TooLarge` or `UnexpectedAnswer`.
     """
     started = time.monotonic()
-    state = _Exchange(deadline=started + limits.total_seconds, silence=limits.read_seconds)
+    leave_by = None if leave_within is None else started + leave_within
+    asked = f"{method} {_shown(url)}"
+    state = _Exchange(started + limits.total_seconds, limits.read_seconds, leave_by=leave_by, asked=asked)
     reset = _CURRENT.set(state)
     try:
         prepared = requests.Request(method, url, headers=dict(headers), data=body).prepare()
@@ -211,7 +235,7 @@ def exchange(
                 prepared, stream=True, timeout=(limits.connect_seconds, limits.read_seconds), verify=True, proxies={}
             )
             try:
-                return _received(response, started=started, limits=limits, asked=f"{method} {_shown(url)}")
+                return _received(response, started=started, limits=limits, asked=asked)
             finally:
                 response.close()
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -215,6 +216,7 @@ def test_a_worker_that_wakes_after_the_sweep_has_ended_its_probe_sends_nothing_m
         if GuardProbe.objects.filter(ended_at__isnull=True).exists() and not began:
             began.append(True)
             GuardProbe.objects.update(driven_until=timezone.now())
+            monkeypatch.setattr(probing, "_LEAVE", timedelta(0))
             probing.recover(pace=replace(QUICK, horizon=0.0))
         return live
 
