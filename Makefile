@@ -34,8 +34,9 @@ lint: setup ## Check style, types, templates, who imports whom, and the lock fil
 format: setup ## Bring the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: setup ## Measure what a person waits for, and the trail (ROUNDS=10 for steadier figures, ENTRIES=1000000)
+bench: setup ## Measure what a person waits for, the difference, and the trail (ROUNDS=10 for steadier figures, ENTRIES=1000000)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
+	@echo; $(BIN)/python -m tests.bench.differences
 	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 
 torture: setup ## Do the worst to the console's promises (PROOF=simulation for one, SCALE=release for hours, ARGS="--history 77")
@@ -57,6 +58,8 @@ lock: setup ## Bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade f
 	@$(BIN)/$(LOCK) $(UPGRADE) -o requirements.lock
 	@$(BIN)/$(subst pyproject.toml --group dev,tests/contract/requirements.in,$(LOCK)) $(UPGRADE) -o tests/contract/requirements.txt
 	@$(BIN)/$(subst pyproject.toml --group dev,tests/bench/peers/requirements.in,$(LOCK)) $(UPGRADE) -o tests/bench/peers/requirements.txt
+	@! command -v npm >/dev/null || npm install --prefix tests/bench/peers --package-lock-only \
+		--omit-lockfile-registry-resolved --silent
 
 clean: ## Remove what was made here, except the data in var/
 	@rm -rf .venv .venv-contract .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results

@@ -99,7 +99,10 @@ def same_truths(one: Any, other: Any) -> bool:  # noqa: C901
             if kind is dict or kind is list:
                 if not same_truths(member, other[key]):
                     return False
-            elif (kind is bool) is not (type(other[key]) is bool):
+            elif kind is bool:
+                if other[key] is not member:
+                    return False
+            elif kind is int and member < 2 and type(other[key]) is bool:
                 return False
         return True
     if kind is list:
@@ -110,7 +113,10 @@ def same_truths(one: Any, other: Any) -> bool:  # noqa: C901
             if kind is dict or kind is list:
                 if not same_truths(item, counterpart):
                     return False
-            elif (kind is bool) is not (type(counterpart) is bool):
+            elif kind is bool:
+                if counterpart is not item:
+                    return False
+            elif kind is int and item < 2 and type(counterpart) is bool:
                 return False
         return True
     return (kind is bool) is (type(other) is bool)
