@@ -36,7 +36,7 @@ class Markup:
         self.html: SafeString = mark_safe("".join(parts))  # noqa: S308 - every text in it was escaped above
 
     def _section(self, section: "Section", parts: list[str]) -> None:
-        size = len(section.rows)
+        size = section.size
         if self._written + size > (MOST_ROWS if section.folded else 2 * MOST_ROWS):
             self.complete = False
             title = section.title or f"{size} lines"

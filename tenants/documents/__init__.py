@@ -12,7 +12,8 @@ from tenants.documents.patches import PatchRefused, patch_of, patched
 from tenants.documents.patterns import found, without
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
-from tenants.documents.rows import Row, Section, side_by_side, unified
+from tenants.documents.rows import side_by_side, unified
+from tenants.documents.sections import Row, Section
 from tenants.documents.spelling import to_text
 from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
 from tenants.documents.values import Number, Value

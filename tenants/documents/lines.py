@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tenants.documents.labels import visible
 from tenants.documents.values import Number
@@ -21,16 +20,14 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]*")
 _quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Hold a piece of a value's text; `marked` where this piece differs from the other side."""
 
     text: str
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """Hold one printed line of one document.
 
     `number` counts from 1 in `pretty(document)`. `indent` counts levels. `key` is empty for list items and brackets.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tenants.documents.difference import merged_keys
 from tenants.documents.labels import label, visible
 from tenants.documents.lines import BRACKETS, Line, Segment, block, is_one_line, key_text, scalar_text
 from tenants.documents.matching import merged_order
 from tenants.documents.pointers import split
+from tenants.documents.sections import Piece, Row, Section, Sizes, Unchanged, folded
 from tenants.documents.words import word_marks
 
 if TYPE_CHECKING:
@@ -24,70 +25,7 @@ if TYPE_CHECKING:
     from tenants.documents.difference import Change, Difference
     from tenants.documents.values import Value
 
-RowKind: TypeAlias = Literal["same", "changed", "added", "removed", "moved"]
-
 _Key = TypeVar("_Key", str, int)
-
-# Folding fewer lines than this hides more than it saves.
-_LEAST_FOLDED: Final = 4
-_BETWEEN: Final = " › "
-_SIGNS: Final[dict[RowKind, tuple[str, str]]] = {
-    "same": ("", ""),
-    "changed": ("−", "+"),
-    "added": ("", "+"),
-    "removed": ("−", ""),
-    "moved": ("⇅", "⇅"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold one row of the page.
-
-    `left` is the line of the document before, `right` of the one after; None where that side has none. `change` is the
-    index in `difference.changes` on the first row of that change, else None: the place to jump to. `note` is
-    "moved from #4 to #1" on a moved item and on the row that marks where it was (`left_behind`). `volatile` marks
-    fields that move by themselves. `trail` names the containers around the row.
-    """
-
-    kind: RowKind
-    left: Line | None
-    right: Line | None
-    change: int | None = None
-    note: str = ""
-    volatile: bool = False
-    left_behind: bool = False
-    trail: tuple[str, ...] = ()
-
-    @property
-    def left_sign(self) -> str:
-        """The sign beside the left line, so that no colour is needed to read it."""
-        return _SIGNS[self.kind][0] if self.left is not None else ""
-
-    @property
-    def right_sign(self) -> str:
-        """The sign beside the right line."""
-        return _SIGNS[self.kind][1] if self.right is not None else ""
-
-    @property
-    def line(self) -> Line | None:
-        """The line to show where there is one column: the one after if there is one."""
-        return self.right if self.right is not None else self.left
-
-    @property
-    def sign(self) -> str:
-        """The sign to show where there is one column."""
-        return self.right_sign if self.right is not None else self.left_sign
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Hold a run of rows: a hunk with its `crumb` (the place of its first change), or a folded gap with its `title`."""
-
-    rows: tuple[Row, ...]
-    folded: bool
-    title: str = ""
-    crumb: str = ""
 
 
 def side_by_side(before: Value, after: Value, difference: Difference, *, context: int = 3) -> list[Section]:
@@ -95,15 +33,20 @@ def side_by_side(before: Value, after: Value, difference: Difference, *, context
 
     `difference` is `compare(before, after)` of these two documents.
     """
-    return _folded(_Table(difference).laid_out(before, after), context)
+    return folded(_Table(difference).laid_out(before, after), context)
 
 
 def unified(before: Value, after: Value, difference: Difference, *, context: int = 3) -> list[Section]:
     """Give the page's sections for one column: of a changed line first the old, then the new, each a row of its own."""
     return [
-        Section(tuple(_one_column(section.rows)), section.folded, section.title, section.crumb)
+        section if section.folded else _in_one_column(section)
         for section in side_by_side(before, after, difference, context=context)
     ]
+
+
+def _in_one_column(section: Section) -> Section:
+    rows = tuple(_one_column(section.rows))
+    return Section(rows, len(rows), folded=False, crumb=section.crumb)
 
 
 def _one_column(rows: Sequence[Row]) -> Iterator[Row]:
@@ -121,49 +64,6 @@ def _one_column(rows: Sequence[Row]) -> Iterator[Row]:
             anchor = row.change if row.left is None else None
             waiting.append(Row("changed", None, row.right, anchor, row.note, row.volatile, trail=row.trail))
     yield from waiting
-
-
-def _folded(rows: list[Row], context: int) -> list[Section]:
-    context = max(context, 0)
-    shown = [False] * len(rows)
-    for index, row in enumerate(rows):
-        if row.kind != "same":
-            for near in range(max(0, index - context), min(len(rows), index + context + 1)):
-                shown[near] = True
-    sections: list[Section] = []
-    first = begin = 0
-    while begin < len(rows):
-        end = begin
-        while end < len(rows) and not shown[end]:
-            end += 1
-        if end - begin >= _LEAST_FOLDED:
-            if begin > first:
-                sections.append(_hunk(rows[first:begin]))
-            sections.append(_gap(rows[begin:end]))
-            first = end
-        begin = end
-        while begin < len(rows) and shown[begin]:
-            begin += 1
-    if first < len(rows):
-        sections.append(_hunk(rows[first:]))
-    return sections
-
-
-def _hunk(rows: list[Row]) -> Section:
-    first = next((row for row in rows if row.kind != "same"), rows[0])
-    return Section(tuple(rows), folded=False, crumb=_BETWEEN.join(first.trail))
-
-
-def _gap(rows: list[Row]) -> Section:
-    shared = rows[0].trail
-    for row in rows:
-        if row.trail[: len(shared)] != shared:
-            length = 0
-            while length < min(len(shared), len(row.trail)) and shared[length] == row.trail[length]:
-                length += 1
-            shared = shared[:length]
-    within = f" in {_BETWEEN.join(shared)}" if shared else ""
-    return Section(tuple(rows), folded=True, title=f"{len(rows)} unchanged lines{within}", crumb=_BETWEEN.join(shared))
 
 
 @dataclass(slots=True)
@@ -217,23 +117,16 @@ class _Table:
         self._changes = difference.changes
         self._gone = _grown(self._changes, removed=True)
         self._come = _grown(self._changes, removed=False)
-        self._sizes: dict[int, int] = {}
-        self._rows: list[Row] = []
+        self._sizes = Sizes()
+        self._rows: list[Piece] = []
 
-    def laid_out(self, before: Value, after: Value) -> list[Row]:
-        """Give all rows, nothing folded."""
-        self._both(before, after, _Spot(1, 1, 0, "", (), self._gone, self._come), ())
+    def laid_out(self, before: Value, after: Value) -> list[Piece]:
+        """Give all rows, nothing folded, the unchanged parts whole."""
+        if self._changes:
+            self._both(before, after, _Spot(1, 1, 0, "", (), self._gone, self._come), ())
+        else:
+            self._rows.append(Unchanged(before, after, 1, 1, 0, (), None, self._sizes))
         return self._rows
-
-    def _size(self, value: Value) -> int:
-        """Give how many lines a value takes."""
-        if not isinstance(value, (dict, list)) or not value:
-            return 1
-        known = self._sizes.get(id(value))
-        if known is None:
-            known = 2 + sum(map(self._size, value.values() if isinstance(value, dict) else value))
-            self._sizes[id(value)] = known
-        return known
 
     def _both(self, before: Value, after: Value, spot: _Spot, inner: tuple[str, ...]) -> None:
         """Lay out a value that both documents have; `inner` is the trail of what stands within it."""
@@ -278,7 +171,7 @@ class _Table:
         segment = BRACKETS[dict if isinstance(value, dict) else list][0 if opening else 1]
         if opening:
             return Line(number, spot.indent, spot.key, (segment,))
-        return Line(number + self._size(value) - 1, spot.indent, "", (segment,))
+        return Line(number + self._sizes.of(value) - 1, spot.indent, "", (segment,))
 
     def _replaced(self, before: Value, after: Value, spot: _Spot) -> None:
         """Lay out a value that another one replaced."""
@@ -329,6 +222,10 @@ class _Table:
         lefts, rights = self._starts(before.items(), spot.left), self._starts(after.items(), spot.right)
         for key, is_before, is_after in merged_keys(before, after):
             gone, come = spot.gone.below.get(key, _UNTOUCHED), spot.come.below.get(key, _UNTOUCHED)
+            if gone is come:
+                whole = (before[key], after[key], lefts[key], rights[key], spot.indent + 1, inner, key, self._sizes)
+                self._rows.append(Unchanged(*whole))
+                continue
             place = _Spot(lefts.get(key, 0), rights.get(key, 0), spot.indent + 1, key_text(key), inner, gone, come)
             if is_before and is_after:
                 new = after[key]
@@ -355,6 +252,10 @@ class _Table:
             origin = i if j is None or i is not None else came_from[j]
             gone = _UNTOUCHED if origin is None else spot.gone.below.get(str(origin), _UNTOUCHED)
             come = _UNTOUCHED if j is None else spot.come.below.get(str(j), _UNTOUCHED)
+            if i is not None and j is not None and gone is come:
+                whole = (before[i], after[j], lefts[i], rights[j], spot.indent + 1, inner, j, self._sizes)
+                self._rows.append(Unchanged(*whole))
+                continue
             left, right = lefts.get(-1 if origin is None else origin, 0), rights.get(-1 if j is None else j, 0)
             place = _Spot(left, right, spot.indent + 1, "", inner, gone, come)
             if j is None:
@@ -395,7 +296,7 @@ class _Table:
         number = start + 1
         for key, child in children:
             starts[key] = number
-            number += self._size(child)
+            number += self._sizes.of(child)
         return starts
 
 

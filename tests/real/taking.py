@@ -13,7 +13,7 @@ from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
 from tenants import archive, capture, connections, discovery, importing
 from tenants.access import Role
-from tenants.documents import compare, extract, side_by_side
+from tenants.documents import compare, digest, extract, patch_of, patched, side_by_side
 from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world
@@ -89,6 +89,9 @@ class _Taking:
             self._show(file)
         for before, after in pairwise(self.kept):
             self._compare(before, after)
+        if len(self.kept) > 2:
+            self._compare(self.kept[0], self.kept[-1])
+            self._compare(self.kept[-1], self.kept[0])
         for file in self._targets():
             self._go_back(file)
 
@@ -139,14 +142,18 @@ class _Taking:
         self.report.counts["bytes of content shown"] += len(file.raw)
 
     def _compare(self, before: File, after: File) -> None:
-        """Compare two neighbours as the compare page does."""
+        """Compare two versions as the compare page does."""
         what = f"{self.history.name} v{before.number} to v{after.number}"
         old, new = (archive.value_of(world.version(self.config, file.number)) for file in (before, after))
         rtype = world.type_of(self.config)
-        with self.report.timed("compare neighbours", what):
+        with self.report.timed("compare two versions", what):
             difference = compare(old, new, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
         with self.report.timed("lay them out in rows", what):
             beside = side_by_side(old, new, difference)
+        with self.report.timed("patch one into the other", what):
+            made = patched(old, patch_of(difference))
+        exact = self.report.check(digest(made) == digest(new), f"{what}: the patch between them gives something else.")
+        self.report.counts["patches that give exactly the other side"] += exact
         changes = [change for change in difference.changes if change.path.startswith("/content")]
         equal = same(before.value, after.value)
         self.report.check(
@@ -157,8 +164,8 @@ class _Taking:
         self.report.check(
             marked == set(range(len(difference.changes))), f"{what}: not every change has its row on the page."
         )
-        self.report.counts["neighbours compared"] += 1
-        self.report.counts["neighbours that differ in spelling only"] += equal
+        self.report.counts["pairs compared"] += 1
+        self.report.counts["pairs that differ in spelling only"] += equal
         self.report.counts["changes found"] += len(changes)
 
     def _targets(self) -> list[File]:
