@@ -210,6 +210,7 @@ def _page(
         "live": survey.live if survey is not None else None,
         "problem": problem,
         "moved": _moved(refusals),
+        "passed": _passed(refusals, survey),
         "refused": refused,
         "refusing": list(survey.refusals) if survey is not None else [],
         "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
@@ -233,6 +234,12 @@ def _page(
 def _moved(refusals: list[guards.Check] | None) -> str:
     """Give the sentence about a live that moved while the person was reading; it is gone from the fresh survey."""
     return next((check.message for check in refusals or () if check.guard == "live_unchanged"), "")
+
+
+def _passed(refusals: list[guards.Check] | None, survey: "Survey | None") -> list[str]:
+    """Give what refused the request and stands in the way no more, such as a write that has ended since."""
+    still = {check.guard for check in survey.refusals} if survey is not None else set()
+    return [check.message for check in refusals or () if check.guard not in {*still, "live_unchanged"}]
 
 
 def _counts(survey: "Survey | None") -> list[tuple[str, int]]:

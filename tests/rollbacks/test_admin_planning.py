@@ -127,6 +127,22 @@ def test_live_that_moved_while_somebody_was_reading_shows_the_new_plan_and_keeps
     assert send(alice, address, fresh).status_code == 302
 
 
+def test_what_refused_the_request_is_said_even_when_it_is_gone_the_moment_after(
+    desk: Desk, alice: Client, address: str
+) -> None:
+    digest = field_of(alice.get(address), "plan_digest")
+    desk.fault("html_200", method="GET", times=1)
+    answer = send(alice, address, {"reason": REASON, "ticket": "INC-4711", "plan_digest": digest})
+    text = text_of(answer)
+    assert answer.status_code == 409
+    assert "This was refused. Nothing was sent and nothing was requested." in text
+    assert "It stands in the way no more; what you typed is still there." in text
+    assert "Guards refuse" not in text
+    assert REASON in text
+    assert not Rollback.objects.exists()
+    assert send(alice, address, {"reason": REASON, "plan_digest": field_of(answer, "plan_digest")}).status_code == 302
+
+
 def test_a_guard_that_refuses_leaves_no_button_but_says_what_to_do(desk: Desk, alice: Client, address: str) -> None:
     tenant_actions.freeze(desk.world.northwind, reason="Black Friday", acting_user=desk.world.bob)
     page = alice.get(address)

@@ -157,6 +157,16 @@ class Machines:
     def _where(self, number: int) -> dict[str, str]:
         return {} if self._broker is None else {"CELERY_BROKER_URL": self._broker.url(number)}
 
+    def kill_broker(self) -> None:
+        """End the broker with SIGKILL."""
+        assert self._broker is not None
+        self._broker.kill()
+
+    def start_broker(self) -> None:
+        """Have the broker back, without a message."""
+        assert self._broker is not None
+        self._broker.start()
+
     @contextlib.contextmanager
     def bell(self, number: int) -> Iterator[Connection | None]:
         """Give a connection to one of the broker's databases; None where messages are files that only workers know."""

@@ -7,7 +7,7 @@ run: a worker and the schedule. They recover what the wave left, as soon as its 
 
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,11 @@ AT_ONCE: Final = 4
 """So many are on their way to their points at a time."""
 SLOW: Final = "mark_overdue"
 """Points that are reached only after the horizon."""
+BROKER_DATABASES: Final = 16
+"""So many a Redis has."""
+WITHOUT_A_BELL: Final = "asked to run while there is no Redis"
+SENDS_FOR: Final = 30.0
+"""In seconds: who stood first must still have half of its lease when the blow falls, however busy the machine is."""
 
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -44,6 +49,17 @@ class Blow(StrEnum):
     KILLED = "killed"
     PAUSED = "paused"
     DATABASE = "database killed"
+    BROKER = "Redis killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A worker under test that has nothing to do yet."""
+
+    worker: Process
+    folder: Path
+    bell: int
+    """The number of its broker's database."""
 
 
 @dataclass(slots=True)
@@ -51,6 +67,7 @@ class Wave:
     """One worker under test, and what stands in it."""
 
     blow: Blow
+    word: str
     worker: Process
     folder: Path
     trials: list[Trial]
@@ -75,15 +92,18 @@ class Field:
         self._machines = machines
         self._database = database
         self._host = worker_host
-        self._places: dict[tuple[str, str], list[Place]] = {}
+        self._places: dict[tuple[str, str], deque[Place]] = {}
         self._count: Counter[str] = Counter()
         self._waves = 0
+        self._prepared: Prepared | None = None
         self.deaths: list[datetime] = []
         """When the database died: a recovery that it hits begins anew."""
 
     def prepare(self, word: str, points: Sequence[str], *, objects: int, tenants: Sequence[Tenant]) -> None:
         """Make so many objects for each point; where one has to stand alone, each with a tenant of its own."""
         jobs = [(point, number) for point in points for number in range(objects)]
+        for point in points:
+            self._places[word, point] = deque()
 
         def make(job: tuple[str, int]) -> None:
             point, number = job
@@ -95,23 +115,26 @@ class Field:
                 else tenants[(at * objects + number) % len(tenants)]
             )
             place = self.ground.found_place(tenant, f"{kind}-{word}-{at}-{number}")
-            self._places.setdefault((word, point), []).append(place)
+            self._places[word, point].append(place)
 
         beside_each_other(make, jobs, at_once=4)
 
     def stand(
-        self, blow: Blow, word: str, points: Mapping[str, int], *, pool: Sequence[str], tell: Callable[[str], None]
+        self,
+        blow: Blow,
+        word: str,
+        points: Mapping[str, int],
+        *,
+        pool: Sequence[str],
+        tell: Callable[[str], None],
+        ahead: bool = False,
     ) -> Wave:
-        """Start a worker, and give the wave once so many of each point stand there, or have been missed."""
-        self._waves += 1
-        folder = self._machines.folder / f"wave-{self._waves}"
-        folder.mkdir()
-        worker_at.order(folder, {})
-        environment = {worker_at.HOST: self._host} if self._host else {}
-        command = ["tests.torture.worker_at", str(folder), *pool, "-n", f"wave-{self._waves}@%h"]
-        worker = self._machines.run(f"wave-{self._waves}", [*command, "--loglevel", "warning"], broker=1, **environment)
-        wave = Wave(blow, worker, folder, [])
-        jobs = [(point, place) for point, count in points.items() for place in self._places[word, point][:count]]
+        """Give the wave once so many of each point stand in a new worker, or as many as there was time for."""
+        prepared = self._prepared or self._start(pool)
+        # The next one starts meanwhile: that takes a while, and nobody is to wait for it.
+        self._prepared = self._start(pool) if ahead else None
+        wave = Wave(blow, word, prepared.worker, prepared.folder, [])
+        jobs = [(point, self._places[word, point].popleft()) for point, count in points.items() for _ in range(count)]
 
         def agree(job: tuple[str, Place]) -> None:
             point, place = job
@@ -120,27 +143,46 @@ class Field:
         beside_each_other(agree, jobs, at_once=4)
         if any(point.startswith(SLOW) for point in points):
             self.ground.insist_on_stale_reads(word)
-        worker_at.order(folder, {str(trial.rollback): trial.order for trial in wave.trials})
-        self._send(wave, tell)
+        worker_at.order(wave.folder, {str(trial.rollback): trial.order for trial in wave.trials})
+        self._send(wave, prepared.bell, tell)
         return wave
+
+    def _start(self, pool: Sequence[str]) -> Prepared:
+        """Start a worker without orders, on a database of the broker that no other worker hears."""
+        self._waves += 1
+        folder = self._machines.folder / f"wave-{self._waves}"
+        folder.mkdir()
+        worker_at.order(folder, {})
+        environment = {worker_at.HOST: self._host} if self._host else {}
+        bell = 1 + self._waves % (BROKER_DATABASES - 1)
+        command = ["tests.torture.worker_at", str(folder), *pool, "-n", f"wave-{self._waves}@%h"]
+        worker = self._machines.run(folder.name, [*command, "--loglevel", "warning"], broker=bell, **environment)
+        return Prepared(worker, folder, bell)
 
     def _next(self, what: str) -> int:
         self._count[what] += 1
         return self._count[what]
 
-    def _send(self, wave: Wave, tell: Callable[[str], None]) -> None:
-        """Let all run, a few at a time, the slow ones first; end when all stand or nothing has come for long."""
+    def _send(self, wave: Wave, number: int, tell: Callable[[str], None]) -> None:
+        """Let all run, a few at a time, the slow ones first; end when all stand or their time is over."""
         order = sorted(wave.trials, key=lambda trial: (not trial.point.startswith(SLOW), trial.number))
-        sent: dict[str, float] = {}
-        with self._machines.bell(1) as bell:
+        on_their_way: dict[str, float] = {}
+        with self._machines.bell(number) as bell:
             until(lambda: worker_at.names_in(wave.folder, worker_at.READY), "That the worker takes tasks")
+            end = time.monotonic() + SENDS_FOR
+            wave.trials = []
             for trial in order:
-                while self._on_their_way(wave, sent) >= AT_ONCE:
+                while self._on_their_way(wave, on_their_way) >= AT_ONCE:
                     time.sleep(0.02)
+                if time.monotonic() > end:
+                    # Not asked to run, so nothing is known of it to anybody: its object is free for another wave.
+                    self._places[wave.word, trial.point].appendleft(trial.place)
+                    continue
                 self.ground.run(trial, bell)
+                wave.trials.append(trial)
                 if not trial.point.startswith(SLOW):
-                    sent[str(trial.rollback)] = time.monotonic()
-                tell(f"{wave.blow}: {len(wave.stood)} of {len(wave.trials)} stand")
+                    on_their_way[str(trial.rollback)] = time.monotonic()
+                tell(f"{wave.blow}: {len(wave.stood)} of {len(order)} stand")
         newest = time.monotonic()
         while len(wave.stood) < len(wave.trials) and time.monotonic() < newest + 8:
             before = len(wave.stood)
@@ -149,6 +191,19 @@ class Field:
                 newest = time.monotonic()
             time.sleep(0.05)
 
+    def queue(self, wave: Wave, point: str, *, count: int) -> None:
+        """Ask for runs on objects that were made for another point, with no message to anybody."""
+        for _ in range(count):
+            trial = self.ground.agree(WITHOUT_A_BELL, self._next(WITHOUT_A_BELL), self._places[wave.word, point].pop())
+            self.ground.run(trial, None)
+            wave.trials.append(trial)
+
+    def give_back(self, wave: Wave) -> None:
+        """Let the objects of a wave that has been judged serve again."""
+        for trial in wave.trials:
+            if trial.point != WITHOUT_A_BELL:
+                self._places[wave.word, trial.point].append(trial.place)
+
     @staticmethod
     def _on_their_way(wave: Wave, sent: dict[str, float]) -> int:
         wave.stood = worker_at.names_in(wave.folder, worker_at.STANDING)
@@ -156,13 +211,16 @@ class Field:
             del sent[name]
         return len(sent)
 
-    def strike(self, wave: Wave, word: str) -> None:
+    def strike(self, wave: Wave) -> None:
         """Let the blow fall on everything that stands."""
         wave.at = datetime.now(UTC)
         if wave.blow is Blow.KILLED:
             wave.worker.kill()
         elif wave.blow is Blow.PAUSED:
             wave.worker.signal(signal.SIGSTOP)
+        elif wave.blow is Blow.BROKER:
+            self._machines.kill_broker()
+            self.let_go(wave)
         else:
             assert self._database is not None
             self.deaths.append(wave.at)
@@ -170,7 +228,7 @@ class Field:
             self.let_go(wave)
             self._database.start()
             again(Rollback.objects.exists)
-        self.ground.forgive_stale_reads(word)
+        self.ground.forgive_stale_reads(wave.word)
 
     @staticmethod
     def let_go(wave: Wave) -> None:

@@ -7,6 +7,7 @@ and the schedule, run beside it all the time and recover what was left.
 
 import contextlib
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from tenants.resource_types import catalogue
 from tests.torture import evidence_of_trials, ground, killing
 from tests.torture.cluster import Broker, Database, Machines, machines
 from tests.torture.faults import POINTS
-from tests.torture.killing import LEASE, SLOW, Blow, Field, Wave
+from tests.torture.killing import LEASE, SLOW, WITHOUT_A_BELL, Blow, Field, Wave
 from tests.torture.proofs import Report, Scale, Table, Tell
 
 WITHIN: Final = LEASE + 10.0
@@ -32,10 +33,12 @@ A_ROUND: Final = 20
 SPARE: Final = 2
 """So many more than asked for stand at a point: production's worker may be quicker with one than the one under test."""
 CONNECTIONS: Final = 400
+AT_WORK: Final = ("PUT: under way", "close_attempt: before")
+"""Where some stand when the broker dies: they need it no more."""
 STANDING_AT_ONCE: Final = 90
 """So few that all of them stand well before the first one's lease runs out."""
+POOL: Final = ("-P", "threads", "-c", str(STANDING_AT_ONCE + 6))
 TRIES: Final = 4
-THREADS: Final = ("-P", "threads", "-c")
 
 
 @dataclass(slots=True)
@@ -149,29 +152,44 @@ class _Proof:
         """Take 20 trials of each point under each blow."""
         killed, paused = f"killed{number}", f"paused{number}"
         for word in (killed, paused):
+            self._tell(f"objects are made: {word}")
             tried.prepare(word, POINTS, objects=A_ROUND + SPARE, tenants=shared)
-        words = {Blow.KILLED: killed, Blow.PAUSED: paused, Blow.DATABASE: killed}
-        wanted = {blow: dict.fromkeys(POINTS, A_ROUND + SPARE) for blow in Blow}
-        # Apart, so that the database's death hits nobody who was to be recovered from another blow.
-        for blows in ((Blow.PAUSED, Blow.KILLED), (Blow.DATABASE,)):
+        # The database apart, so that its death hits nobody who was to be recovered from another blow.
+        for blows in ({Blow.PAUSED: paused, Blow.KILLED: killed}, {Blow.DATABASE: killed}):
+            wanted = {blow: dict.fromkeys(POINTS, A_ROUND + SPARE) for blow in blows}
             for _ in range(TRIES):
-                self._end(
-                    tried,
-                    [self._wave(tried, blow, words[blow], points) for blow in blows for points in _parts(wanted[blow])],
-                )
-                missing = {blow: self._missing(blow, (number + 1) * A_ROUND) for blow in blows}
-                wanted |= {blow: {point: count + SPARE for point, count in missing[blow].items()} for blow in blows}
+                waves = [wave for blow, word in blows.items() for wave in self._waves(tried, blow, word, wanted[blow])]
+                self._end(tried, waves)
+                for blow in blows:
+                    missing = self._missing(blow, POINTS, (number + 1) * A_ROUND)
+                    wanted[blow] = {point: count + SPARE for point, count in missing.items()}
+        self._lose_messages(tried, paused)
 
-    def _missing(self, blow: Blow, due: int) -> dict[str, int]:
+    def _lose_messages(self, tried: Field, word: str) -> None:
+        """Kill the broker while some are at work in a worker, and ask for others to run while it is gone."""
+        wave = tried.stand(Blow.BROKER, word, dict.fromkeys(AT_WORK, A_ROUND), pool=POOL, tell=self._tell)
+        tried.strike(wave)
+        tried.queue(wave, POINTS[0], count=A_ROUND)
+        self._running.start_broker()
+        self._end(tried, [wave])
+
+    def _missing(self, blow: Blow, points: Sequence[str], due: int) -> dict[str, int]:
         """Give how many trials of each point are still to be made."""
-        made = {point: self._figures.get((blow, point), Figures()).trials for point in POINTS}
+        made = {point: self._figures.get((blow, point), Figures()).trials for point in points}
         return {point: due - count for point, count in made.items() if count < due}
 
-    def _wave(self, tried: Field, blow: Blow, word: str, points: Mapping[str, int]) -> Wave:
-        pool = (*THREADS, str(sum(points.values()) + 4))
-        wave = tried.stand(blow, word, points, pool=pool, tell=self._tell)
-        tried.strike(wave, word)
-        return wave
+    def _waves(self, tried: Field, blow: Blow, word: str, wanted: Mapping[str, int]) -> Iterator[Wave]:
+        """Let the blow fall on so many of each point, in as many waves as it takes; nobody waits for the recovery."""
+        left = Counter(wanted)
+        while left := +left:
+            points = next(_parts(left))
+            wave = tried.stand(blow, word, points, pool=POOL, tell=self._tell, ahead=True)
+            tried.strike(wave)
+            left.subtract(trial.point for trial in wave.trials)
+            yield wave
+            if not wave.trials:
+                self._broken.append(f"{blow}: a worker took none of {sum(points.values())} tasks")
+                return
 
     def _end(self, tried: Field, waves: Sequence[Wave]) -> None:
         """Wait until all has been recovered, wake who was paused, and judge."""
@@ -182,6 +200,7 @@ class _Proof:
                 self._broken.append(f"{wave.blow}: {said}")
             wave.worker.kill()
             self._count(tried, wave)
+            tried.give_back(wave)
             self._broken += [f"{wave.blow}, {said}" for said in evidence_of_trials.broken(tried.ground, wave.trials)]
 
     def _count(self, tried: Field, wave: Wave) -> None:
@@ -195,27 +214,30 @@ class _Proof:
             blows = [wave.at, *(at for at in tried.deaths if wave.at < at < ended[trial.rollback])]
             seconds = (ended[trial.rollback] - max(blows)).total_seconds()
             had_ended = trial.point in ("refuse_run: after", "close_attempt: after")
-            if str(trial.rollback) not in wave.stood or (seconds < 0 and not had_ended):
+            came = trial.point == WITHOUT_A_BELL or str(trial.rollback) in wave.stood
+            if not came or (seconds < 0 and not had_ended):
                 figures.void += 1
                 continue
             figures.trials += 1
             if seconds >= 0:
                 figures.seconds.append(seconds)
 
+    def _row(self, point: str, blows: Sequence[Blow]) -> list[str | int]:
+        """Give the figures of one point, and note what falls short of the promise."""
+        row: list[str | int] = [point]
+        for blow in blows:
+            figures = self._figures.get((blow, point), Figures())
+            row += [figures.trials, f"{figures.p95:.1f}"]
+            if figures.trials < self._trials:
+                self._broken.append(f"{blow}, {point}: {figures.trials} trials, {self._trials} were to be made")
+            if figures.p95 > WITHIN:
+                self._broken.append(f"{blow}, {point}: ended after {figures.p95:.1f} s, {WITHIN:.0f} are promised")
+        return row
+
     def _report(self) -> Report:
-        rows: list[list[str | int]] = []
-        for point in POINTS:
-            row: list[str | int] = [point]
-            for blow in Blow:
-                figures = self._figures.get((blow, point), Figures())
-                row += [figures.trials, f"{figures.p95:.1f}"]
-                if figures.trials < self._trials:
-                    self._broken.append(f"{blow}, {point}: {figures.trials} trials, {self._trials} were to be made")
-                if figures.p95 > WITHIN:
-                    self._broken.append(
-                        f"{blow}, {point}: recovered after {figures.p95:.1f} s, {WITHIN:.0f} are promised"
-                    )
-            rows.append(row)
+        blows = (Blow.KILLED, Blow.PAUSED, Blow.DATABASE)
+        rows = [self._row(point, blows) for point in POINTS]
+        without = [self._row(point, (Blow.BROKER,)) for point in (*AT_WORK, WITHOUT_A_BELL)]
         count = sum(figures.trials for figures in self._figures.values())
         seconds = sorted(second for figures in self._figures.values() for second in figures.seconds)
         whole = f"{seconds[int(len(seconds) * 0.95)]:.1f}" if seconds else "0"
@@ -223,7 +245,7 @@ class _Proof:
             tried=f"{count:,} rollbacks stood at {len(POINTS)} named points in real Celery workers, on a PostgreSQL "
             "with fsync on, a Redis and the practice platform over HTTP, each on an object of its own, when the worker "
             "was killed with SIGKILL, stopped until others had ended its work and then woken, or lost its database "
-            "server to SIGKILL. The worker acted as one of another machine, so its leases of "
+            "server or its Redis to SIGKILL. The worker acted as one of another machine, so its leases of "
             f"{LEASE:.0f} s had to run out. Production's worker and schedule recovered them: 95 of 100 within {whole} "
             "s, counted from the blow.",
             broken=self._broken,
@@ -232,7 +254,8 @@ class _Proof:
                     "Trials, and the 95th percentile of the seconds until the verdict",
                     ("point", "killed", "s", "paused", "s", "database killed", "s"),
                     rows,
-                )
+                ),
+                Table("Redis killed, and started again empty", ("where", "trials", "s"), without),
             ],
             bound=f"Rule of three: under {3 / max(1, count):.2%} of such deaths break a promise.",
             not_tried=("machines whose power fails: SIGKILL leaves the kernel's buffers to the disk",),

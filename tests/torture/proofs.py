@@ -65,5 +65,6 @@ class Proof:
 PROOFS: Final = (
     Proof("simulation", "The guarded write under seeded faults"),
     Proof("processes", "Real processes, killed and paused", on_scratch_database=False),
+    Proof("crowd", "A crowd at one object", on_scratch_database=False),
     Proof("tampering", "The trail in the hands of the database's owner"),
 )

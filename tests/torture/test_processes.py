@@ -30,7 +30,7 @@ def test_a_worker_killed_with_three_writes_under_way_leaves_three_that_end_once_
             Blow.KILLED, "test", {POINT: 3}, pool=(*SCHEDULED, "-s", str(tmp_path / "first")), tell=lambda _: None
         )
         assert len(wave.stood) == 3
-        field.strike(wave, "test")
+        field.strike(wave)
         assert [len(here.accepted(trial)) for trial in wave.trials] == [1, 1, 1]
         assert Attempt.objects.filter(state="open", sends__ended_at__isnull=True).count() == 3
         running.worker("second", *SCHEDULED, "-s", str(tmp_path / "second"))
