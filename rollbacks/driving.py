@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from os import getpid, kill
 from uuid import UUID
@@ -227,7 +227,7 @@ class _Driver:
             look = Look(None, problem=error.sentence)
         now = timezone.now()
         decision = judge(
-            self.guarded,
+            _sent_by(self.guarded, sends),
             [_sent(send) for send in sends],
             look.live,
             successor=look.successor,
@@ -283,6 +283,7 @@ class _Driver:
                 lease=self.lease,
                 horizon_seconds=horizon,
                 race_window_ms=self._race_window(look, until=timezone.now()),
+                client_id=self.platform.client_id,
             )
         except leases.LeaseLost:
             return False
@@ -412,6 +413,14 @@ def _fields_of_error(error: RemoteError, outcome: SendOutcome) -> dict[str, obje
         "outcome": outcome,
         "retry_after": error.retry_after,
     }
+
+
+def _sent_by(guarded: Guarded, sends: Sequence[Send]) -> Guarded:
+    """Give the guard with the OAuth clients that sent: the tenant's may be another one by now."""
+    clients = [send.client_id for send in sends if send.client_id]
+    if not clients:
+        return guarded
+    return replace(guarded, client_id=clients[0], also_sent_by=frozenset(clients[1:]))
 
 
 def _milliseconds(span: timedelta) -> int:

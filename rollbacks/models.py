@@ -239,6 +239,7 @@ class Send(models.Model):
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="sends")
     number = models.PositiveSmallIntegerField()
     begun_at = models.DateTimeField()
+    client_id = models.CharField(max_length=120, blank=True, help_text="The OAuth client that sent it.")
     ended_at = models.DateTimeField(null=True, blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     code = models.CharField(max_length=200, blank=True)

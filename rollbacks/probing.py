@@ -190,6 +190,7 @@ class _Prober:
             _require([_not_frozen(self.probe.tenant)])
             said = {
                 "part": part.value,
+                "client_id": self.platform.client_id,
                 "method": self.rtype.update_method,
                 "path": surveys.object_path(self.config),
                 "if_match": facts.etag_text(request.if_match),
@@ -252,7 +253,7 @@ class _Prober:
         while True:
             seen = _read_back(self.config, self.platform)
             after = None if seen is None else _state(seen)
-            shown = probes.judge(answered, before=before, after=after, client_id=self.probe.tenant.client_id)
+            shown = probes.judge(answered, before=before, after=after, client_id=self.platform.client_id)
             refused = after is not None and not answered.success and not lost
             moved = after is not None and after.moved_from(before)
             if refused or moved or time.monotonic() + wait > until:
@@ -318,7 +319,8 @@ def _recover(opened: GuardProbe, pace: driving.Pace) -> bool:
             etag=None if said["live"]["etag"] is None else said["live"]["etag"].encode("latin-1"),
             digest=opened.base.digest,
         )
-        shown = probes.judge(Answered(success=False), before=before, after=after, client_id=opened.tenant.client_id)
+        sent_by = said.get("client_id", opened.tenant.client_id)
+        shown = probes.judge(Answered(success=False), before=before, after=after, client_id=sent_by)
         horizon = timedelta(seconds=driving.horizon_of(rtype, pace))
         if "lost" not in said:
             # Nobody told that it had left, so it may have done so as late as it was allowed to.

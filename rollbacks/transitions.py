@@ -288,7 +288,9 @@ def _not_frozen(tenant: Tenant) -> guards.Check:
     return guards.check_tenant(frozen=row.frozen, reason=row.frozen_reason, name=row.name)
 
 
-def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None) -> Send:
+def begin_send(
+    attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None, client_id: str = ""
+) -> Send:
     """Make durable that the bytes may leave now; raise LeaseLost or RunRefused, and nothing leaves then.
 
     An attempt outlives its worker, so a freeze may have come long after T1, and a step comes long after the approval:
@@ -316,7 +318,7 @@ def begin_send(attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_w
         if ours == 0:
             raise LeaseLost
         number = Send.objects.filter(attempt=attempt).count() + 1
-        send = Send.objects.create(attempt=attempt, number=number, begun_at=now)
+        send = Send.objects.create(attempt=attempt, number=number, begun_at=now, client_id=client_id)
         if number > 1:
             rollback = Rollback.objects.select_related("tenant", "config").get(pk=attempt.rollback_id)
             audit.append(

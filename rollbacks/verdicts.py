@@ -108,7 +108,9 @@ class Guarded:
     level: str
     """A, B or C."""
     client_id: str
-    """Our OAuth client, for author evidence."""
+    """Our OAuth client, for author evidence: the one that sent, whatever the tenant's is by now."""
+    also_sent_by: frozenset[str] = frozenset()
+    """Clients of ours that sent too, where the tenant's changed between two sends."""
     earlier: frozenset[str] = frozenset()
     """Digests that stood before earlier steps of the rollback: a read that still shows one may be stale."""
 
@@ -236,8 +238,8 @@ def turned_away_for_certain(outcomes: Sequence[SendOutcome]) -> bool:
 
 
 def authorship(guarded: Guarded, seen: Seen) -> bool | None:
-    """Say whether the platform names our OAuth client as the author; None when it names nobody."""
-    return None if seen.author is None else seen.author == guarded.client_id
+    """Say whether the platform names an OAuth client of ours that sent; None when it names nobody."""
+    return None if seen.author is None else seen.author in {guarded.client_id, *guarded.also_sent_by}
 
 
 def equals_base(guarded: Guarded, live: Seen) -> bool:
