@@ -5,13 +5,20 @@ no foreign host. A page that needs more is a page to be changed, so no view may 
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
+from urllib.parse import unquote
 
-from django.core.exceptions import SuspiciousOperation
+import structlog
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import patch_cache_control
 
-from tenants import trail
+from tenants import refused_access, trail
+from tenants.models import Tenant
+from tenants.scoping import ScopedAdmin
+
+log = structlog.get_logger(__name__)
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -81,6 +88,45 @@ class ActingFromBrowser:
             told["forwarded_for"] = claimed[:200]
         with trail.acting_from("web", **told):
             return self.get_response(request)
+
+
+class RefusedAccess:
+    """Record what a signed-in person was refused: in the trails that it concerns, or, for what is not there, the log.
+
+    The 403 that a view answers itself is recorded by that view.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, and log what was not found."""
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.NOT_FOUND and request.user.is_authenticated:
+            # Of a stranger's row and of a missing one this is all there is: nobody can tell one from the other.
+            told = {"actor": request.user.get_username(), "method": request.method, "path": request.path[:300]}
+            log.info("access.not_found", **told, **trail.source())
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Record a refusal; the answer to it stays Django's."""
+        if isinstance(exception, PermissionDenied) and request.user.is_authenticated:
+            match = request.resolver_match
+            tried = f"{request.method} {match.view_name if match is not None else ''}"
+            found = _tenant_of_page(request)
+            refused_access.record(exception, user=request.user, tried=tried, path=request.path, tenants=found)
+
+
+def _tenant_of_page(request: HttpRequest) -> list[Tenant] | None:
+    """Give the tenant of the row that one of Django's own pages was asked for; None where it names no row."""
+    match = request.resolver_match
+    pages = getattr(match.func, "model_admin", None) if match is not None else None
+    if match is None or not isinstance(pages, ScopedAdmin) or "object_id" not in match.kwargs:
+        return None
+    row = pages.get_object(request, unquote(match.kwargs["object_id"]))
+    if row is None:
+        return []
+    return [row if isinstance(row, Tenant) else row.tenant]
 
 
 class NoNul:

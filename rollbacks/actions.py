@@ -47,6 +47,10 @@ class NotAllowed(Exception):
     """What was asked for is against a rule of the console; the message says which, and nothing was changed."""
 
 
+class OwnRequest(NotAllowed, access.Refused):
+    """Somebody tried to decide on what they have asked for themselves."""
+
+
 def plan_rollback(
     config: TrackedConfig,
     target: Snapshot,
@@ -173,9 +177,12 @@ def _decide(
 ) -> Rollback:
     _require(acting_user, rollback.config, Role.APPROVER)
     if rollback.requested_by_id == acting_user.pk:
-        raise NotAllowed(
+        raise OwnRequest(
             f"{acting_user.get_username()} asked for this rollback, so somebody else must decide on it. "
-            "Nothing was changed."
+            "Nothing was changed.",
+            user=acting_user,
+            tenant=rollback.tenant,
+            needed=["another approver"],
         )
     if plan_digest != rollback.plan_digest:
         raise NotAllowed(

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from rollbacks import actions, driving, probes, probing, proofs, showing
 from rollbacks.models import GuardProbe
-from tenants import access
+from tenants import access, refused_access
 from tenants.access import Role
 from tenants.models import TrackedConfig
 from tenants.remote import RemoteError
@@ -40,7 +40,10 @@ def answer(request: HttpRequest, config_id: UUID) -> HttpResponse:
 
 def _probe(request: HttpRequest, config: TrackedConfig) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
-    if not access.may(user, config.tenant, Role.OPERATOR):
+    try:
+        access.require(user, config.tenant, Role.OPERATOR)
+    except access.Refused as refused:
+        refused_access.record(refused, user=user, tried="probe a guard", path=request.path)
         return _page(request, config, problem="Probing needs the role operator in this tenant.", status=403)
     if request.POST.get("confirm") != "yes":
         return _page(request, config, problem="Tick the box to say that you have read what a probe does.", status=422)

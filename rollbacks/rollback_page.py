@@ -19,7 +19,7 @@ from django.utils import timezone
 from rollbacks import actions, differences, explaining, progress, propagation, showing, step_rows, waiting
 from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
 from rollbacks.states import PENDING, State
-from tenants import access, archive
+from tenants import access, archive, refused_access
 from tenants.access import Role
 from tenants.resource_types import catalogue
 
@@ -113,6 +113,8 @@ def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     try:
         said = _DOINGS[what](request.POST, rollback, user) if what in _DOINGS else None
     except (actions.NotAllowed, PermissionDenied) as error:
+        if isinstance(error, PermissionDenied):
+            refused_access.record(error, user=user, tried=f"{what} a rollback", path=request.path)
         rollback.refresh_from_db()
         return _page(request, rollback, problem=str(error), typed=request.POST, status=409)
     if said is None:

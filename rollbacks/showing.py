@@ -81,6 +81,7 @@ ACTION_WORDS: Final = {
     "person.changed": "Access of a person changed",
     "login.succeeded": "Signed in",
     "login.failed": "Sign-in refused",
+    "access.refused": "Not allowed",
     "login.ended": "Signed out",
 }
 

@@ -13,11 +13,32 @@ from django.core.exceptions import PermissionDenied
 from tenants.models import Membership, Tenant, TrackedConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
     from django.db.models import QuerySet
 
 Role = Membership.Role
 """The roles; each of them may look."""
+OWNER = "platform owner"
+"""What a refusal names as needed where no role is enough."""
+
+
+class Refused(PermissionDenied):
+    """Somebody who belongs to the tenant tried what their roles there do not allow; nothing was done."""
+
+    def __init__(
+        self, sentence: str, *, user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, needed: "Sequence[str]"
+    ) -> None:
+        self.user = user
+        self.tenant = tenant
+        self.needed = tuple(needed)
+        self.held = tuple(sorted(role.value for role in roles_in(user, tenant)))
+        super().__init__(sentence)
+
+
+class Stranger(PermissionDenied):
+    """Somebody tried something in a tenant that is not there for them."""
 
 
 def owns_platform(user: "AbstractBaseUser | AnonymousUser") -> bool:
@@ -75,17 +96,30 @@ def may(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *roles: Role) 
 
 
 def require(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *roles: Role) -> None:
-    """Return when `may` says yes; else raise PermissionDenied with a sentence that names what is missing.
+    """Return when `may` says yes; else raise Refused with a sentence that names what is missing.
 
-    A stranger to the tenant is told nothing about it, not even its name.
+    A stranger to the tenant is told nothing about it, not even its name, by Stranger.
     """
     held = roles_in(user, tenant)
     if not held:
-        raise PermissionDenied(f"{user.get_username() or 'This user'} has no role there. Nothing was done.")
+        raise Stranger(f"{user.get_username() or 'This user'} has no role there. Nothing was done.")
     if roles and not held.intersection(roles):
-        wanted = " or ".join(sorted(Role(role).value for role in roles))
+        wanted = sorted(Role(role).value for role in roles)
         has = ", ".join(sorted(role.value for role in held))
-        raise PermissionDenied(
-            f"{user.get_username()} is {has} in {tenant.slug}, and this needs {wanted}. Nothing was done; ask a "
-            f"platform owner for the role."
+        raise Refused(
+            f"{user.get_username()} is {has} in {tenant.slug}, and this needs {' or '.join(wanted)}. Nothing was done; "
+            f"ask a platform owner for the role.",
+            user=user,
+            tenant=tenant,
+            needed=wanted,
         )
+
+
+def require_owner(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *, undone: str) -> None:
+    """Return for a platform owner; else raise Refused, or Stranger, with what was not done in the sentence."""
+    if owns_platform(user):
+        return
+    sentence = f"{user.get_username()} is no platform owner. {undone}"
+    if not roles_in(user, tenant):
+        raise Stranger(sentence)
+    raise Refused(sentence, user=user, tenant=tenant, needed=[OWNER])

@@ -114,8 +114,8 @@ def change_tenant(tenant: Tenant, *, client_secret: str = "", acting_user: "Abst
     Only a platform owner may. The organization pinned earlier stays unless it was changed. Raises ValidationError with
     one message for each field that is wrong.
     """
-    if acting_user is not None and not access.owns_platform(acting_user):
-        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. {tenant.slug} was not changed.")
+    if acting_user is not None:
+        access.require_owner(acting_user, tenant, undone=f"{tenant.slug} was not changed.")
     if client_secret:
         seal_client_secret(tenant, client_secret)
     tenant.full_clean()
@@ -138,8 +138,8 @@ def grant_role(
     user: "AbstractBaseUser", tenant: Tenant, role: Role, *, acting_user: "AbstractBaseUser | None"
 ) -> Membership:
     """Give the user a role in the tenant and return the membership. Only a platform owner may."""
-    if acting_user is not None and not access.owns_platform(acting_user):
-        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. No role was granted.")
+    if acting_user is not None:
+        access.require_owner(acting_user, tenant, undone="No role was granted.")
     with transaction.atomic():
         membership, created = Membership.objects.get_or_create(user_id=user.pk, tenant=tenant, role=role)
         if created:
@@ -154,8 +154,8 @@ def grant_role(
 
 def revoke_role(membership: Membership, *, acting_user: "AbstractBaseUser | None") -> None:
     """Take a role away. Only a platform owner may."""
-    if acting_user is not None and not access.owns_platform(acting_user):
-        raise PermissionDenied(f"{acting_user.get_username()} is no platform owner. No role was revoked.")
+    if acting_user is not None:
+        access.require_owner(acting_user, membership.tenant, undone="No role was revoked.")
     with transaction.atomic():
         gone, _by_model = Membership.objects.filter(pk=membership.pk).delete()
         if gone:

@@ -94,9 +94,7 @@ class TenantAdmin(ScopedAdmin):
 
     def edit_view(self, request: HttpRequest, pk: "UUID") -> HttpResponse:
         """Answer with Django's form of the tenant."""
-        self.row(request, pk)
-        if not self.has_change_permission(request):
-            raise PermissionDenied("Only a platform owner edits a tenant.")
+        access.require_owner(request.user, self.row(request, pk), undone="Only a platform owner edits a tenant.")
         return super().change_view(request, str(pk))
 
     @method_decorator(require_POST)

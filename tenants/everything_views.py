@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -94,8 +93,7 @@ def _row(request: HttpRequest, pk: "UUID") -> Onboarding:
     """Give the row to operators of its tenant; others of the tenant are refused, and for strangers it is not there."""
     rows = Onboarding.objects.select_related("tenant", "asked_by").filter(tenant__in=access.tenants_of(request.user))
     row: Onboarding = get_object_or_404(rows, pk=pk)
-    if not access.may(request.user, row.tenant, Role.OPERATOR):
-        raise PermissionDenied(f"Tracking objects needs the role operator in {row.tenant.name}.")
+    access.require(request.user, row.tenant, Role.OPERATOR)
     return row
 
 

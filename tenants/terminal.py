@@ -15,7 +15,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, Validat
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from tenants import trail
+from tenants import access, refused_access, trail
 from tenants.actions import NotPossible
 from tenants.addresses import NotFound
 from tenants.archive import UnusableContent
@@ -184,6 +184,7 @@ class TerminalCommand(BaseCommand, ABC):
         except KeyboardInterrupt:
             self._end(Stopped("Stopped. What was already kept stays kept.", ExitCode.ERROR))
         except Exception as error:
+            self._record_refusal(error)
             explained = None if options.get("traceback") else explain(error)
             if explained is None and (options.get("traceback") or not self.started_from_shell):
                 raise
@@ -197,6 +198,14 @@ class TerminalCommand(BaseCommand, ABC):
         if code is not ExitCode.DONE:
             self.stdout.flush()
             sys.exit(int(code))
+
+    def _record_refusal(self, error: Exception) -> None:
+        """Let the trail say what somebody's roles did not allow, also where a rule of the command has named it anew."""
+        refused = error if isinstance(error, access.Refused) else error.__cause__
+        if isinstance(refused, access.Refused):
+            with trail.acting_from("terminal"):
+                name = type(self).__module__.rpartition(".")[2]
+                refused_access.record(refused, user=refused.user, tried=f"manage.py {name}")
 
     @abstractmethod
     def run(self, **options: Any) -> ExitCode:
