@@ -10,6 +10,7 @@ from pathlib import Path
 from kombu import Exchange, Queue
 
 from console import broker, embedded, env, logs
+from tenants.remote.bucket import why_no_bucket
 from tenants.remote.posting import why_no_receiver
 from tenants.resource_types.catalogue import check_file
 
@@ -35,6 +36,11 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_CHECKPOINT_FOLDER",
         "CONSOLE_CHECKPOINT_WEBHOOK",
         "CONSOLE_CHECKPOINT_WEBHOOK_TOKEN",
+        "CONSOLE_CHECKPOINT_S3",
+        "CONSOLE_CHECKPOINT_S3_REGION",
+        "CONSOLE_CHECKPOINT_S3_KEY_ID",
+        "CONSOLE_CHECKPOINT_S3_SECRET",
+        "CONSOLE_CHECKPOINT_S3_RETENTION_DAYS",
         "CONSOLE_PROPAGATION_MINUTES",
         "CONSOLE_PROPAGATION_FIRST_PAUSE",
         "CONSOLE_PROPAGATION_LONGEST_PAUSE",
@@ -62,7 +68,16 @@ CONSOLE_CHECKPOINT_PUBLIC_KEYS = _environment.public_keys("CONSOLE_CHECKPOINT_PU
 CONSOLE_CHECKPOINT_WEBHOOK = _environment.receiver("CONSOLE_CHECKPOINT_WEBHOOK", why_not=why_no_receiver)
 CONSOLE_CHECKPOINT_WEBHOOK_TOKEN = _environment.secret("CONSOLE_CHECKPOINT_WEBHOOK_TOKEN") or ""
 CONSOLE_CHECKPOINT_FOLDER = _environment.folder("CONSOLE_CHECKPOINT_FOLDER")
-if CONSOLE_CHECKPOINT_KEY and not CONSOLE_CHECKPOINT_FOLDER and not CONSOLE_CHECKPOINT_WEBHOOK:
+# https://STORE/BUCKET/FOLDER; without a key the machine's own role is used, and 0 days lock nothing.
+CONSOLE_CHECKPOINT_S3 = _environment.receiver("CONSOLE_CHECKPOINT_S3", why_not=why_no_bucket)
+CONSOLE_CHECKPOINT_S3_REGION = _environment.text("CONSOLE_CHECKPOINT_S3_REGION") or "us-east-1"
+CONSOLE_CHECKPOINT_S3_KEY_ID = _environment.text("CONSOLE_CHECKPOINT_S3_KEY_ID") or ""
+CONSOLE_CHECKPOINT_S3_SECRET = _environment.secret("CONSOLE_CHECKPOINT_S3_SECRET") or ""
+CONSOLE_CHECKPOINT_S3_RETENTION_DAYS = _environment.number(
+    "CONSOLE_CHECKPOINT_S3_RETENTION_DAYS", default=0, least=0, most=36_500
+)
+_sinks = (CONSOLE_CHECKPOINT_FOLDER, CONSOLE_CHECKPOINT_WEBHOOK, CONSOLE_CHECKPOINT_S3)
+if CONSOLE_CHECKPOINT_KEY and not any(_sinks):
     # Better than none, and `doctor` says what it is worth: this machine's disk.
     CONSOLE_CHECKPOINT_FOLDER = DATA_DIR / "checkpoints"
 # For how long routing is watched after a write, and the seconds between two looks, which grow from one to the other.

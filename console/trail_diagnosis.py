@@ -11,6 +11,7 @@ from django.db import connection
 from console.findings import Finding
 from rollbacks import checkpointing, checkpoints, sinks
 from tenants.models import Tenant
+from tenants.remote import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ def findings() -> Iterator[Finding]:
     yield _key()
     if settings.CONSOLE_CHECKPOINT_KEY is not None:
         yield _sinks()
+        if settings.CONSOLE_CHECKPOINT_S3:
+            yield _bucket()
         yield _coverage()
 
 
@@ -128,6 +131,28 @@ def _sinks() -> Finding:
             "Name a mounted share or a webhook that this machine's owner cannot rewrite: docs/TRAIL.md.",
         )
     return Finding("checkpoint sinks", "works", f"Checkpoints go to the {' and the '.join(names)}.{waits}")
+
+
+def _bucket() -> Finding:
+    store = sinks.bucket_of_settings()
+    try:
+        store.check()
+    except bucket.BucketDown as down:
+        remedy = (
+            "Set right the address, the region and the keys of CONSOLE_CHECKPOINT_S3: docs/TRAIL.md."
+            if bucket.is_installed()
+            else f"Install it: {bucket.INSTALL}"
+        )
+        return Finding("checkpoint bucket", "broken", f"The bucket {store.url} cannot be used: {down}", remedy)
+    if not store.retention_days:
+        return Finding(
+            "checkpoint bucket",
+            "works",
+            f"{store.url} answers. Objects are written once; whether they can be deleted is up to the bucket itself.",
+        )
+    return Finding(
+        "checkpoint bucket", "works", f"{store.url} answers. Objects are locked for {store.retention_days} days."
+    )
 
 
 def _coverage() -> Finding:

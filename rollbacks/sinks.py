@@ -1,13 +1,15 @@
-"""Where checkpoints are kept outside the database: a folder, and a receiver that is told by HTTP.
+"""Where checkpoints are kept outside the database: a folder, a bucket, and a receiver that is told by HTTP.
 
 A sink takes the lines of one tenant in their order, each at least once. What it has taken is not for the console to
-change: the folder's files are only appended to, and the receiver is somebody else's.
+change: the folder's files are only appended to, the bucket's objects are written once, and the receiver is somebody
+else's.
 """
 
 import contextlib
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +20,14 @@ from django.conf import settings
 
 from rollbacks import checkpoints
 from tenants.models import Tenant
-from tenants.remote import RemoteError, posting
+from tenants.remote import RemoteError, bucket, posting
 
 ENDING: Final = ".checkpoints.jsonl"
 _TAIL_BYTES: Final = 8192
 _SECONDS_AT_ONCE: Final = 30.0
+READ_BACK: Final = 20
+"""So many of a tenant's newest checkpoints are read from a bucket: each covers all entries of those before it."""
+_STRIDE: Final = 1000
 
 
 class SinkDown(Exception):
@@ -53,7 +58,7 @@ class Folder:
 
     def file_of(self, tenant: Tenant) -> Path:
         """Name the file of a tenant; the id keeps two consoles apart that share a folder."""
-        return self.path / f"{tenant.slug}-{tenant.pk}{ENDING}"
+        return self.path / f"{_folder_of(tenant)}{ENDING}"
 
     def take(self, tenant: Tenant, lines: Sequence[bytes]) -> int:
         """Append the lines that the file does not end with already, and wait until they are on disk."""
@@ -139,14 +144,88 @@ class Webhook:
         return len(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A bucket of an S3-compatible store: one object for each line, written once and named by the line's number."""
+
+    bucket: bucket.Bucket
+
+    @property
+    def name(self) -> str:
+        """Name the bucket."""
+        return f"bucket {self.bucket.url}"[:300]
+
+    def key_of(self, folder: str, number: int) -> str:
+        """Name the object of a checkpoint; numbers of one length stand in their order."""
+        return f"{folder}/{number:012}.json"
+
+    def take(self, tenant: Tenant, lines: Sequence[bytes]) -> int:
+        """Write one object after the other until one is not taken, or half a minute has passed."""
+        until = time.monotonic() + _SECONDS_AT_ONCE
+        for taken, line in enumerate(lines):
+            if taken and time.monotonic() > until:
+                return taken
+            number = checkpoints.read(line).statement.number
+            key = self.key_of(_folder_of(tenant), number)
+            try:
+                if not self.bucket.put(key, line + b"\n") and self.bucket.read(key) != line + b"\n":
+                    raise SinkDown(
+                        f"{self.bucket.url}/{key} holds another checkpoint {number} than this database: it was set "
+                        "back, or the folder is another console's. Nothing was written. Verify the trail, then name "
+                        "another folder of the bucket."
+                    )
+            except bucket.BucketDown as down:
+                if taken:
+                    return taken
+                raise SinkDown(f"{tenant.slug}: {down}") from down
+        return len(lines)
+
+    def newest(self, tenant: Tenant) -> Iterator[tuple[str, bytes]]:
+        """Give the last lines that the bucket has of a tenant, with their places; raise BucketDown.
+
+        The last number is found by asking whether anything stands behind another one: a million objects are not listed.
+        """
+        folder = _folder_of(tenant)
+
+        def behind(number: int) -> Iterator[str]:
+            return self.bucket.keys(f"{folder}/", after=self.key_of(folder, number))
+
+        low, stride = 0, _STRIDE
+        while next(behind(low + stride), None) is not None:
+            low, stride = low + stride, stride * 2
+        while stride > _STRIDE:
+            stride //= 2
+            if next(behind(low + stride), None) is not None:
+                low += stride
+        for key in deque(behind(max(0, low - READ_BACK)), maxlen=READ_BACK):
+            yield f"{self.bucket.url}/{key}", self.bucket.read(key).rstrip(b"\r\n")
+
+
+def _folder_of(tenant: Tenant) -> str:
+    return f"{tenant.slug}-{tenant.pk}"
+
+
 def configured() -> list[Sink]:
     """Give the sinks of the settings."""
     sinks: list[Sink] = []
+    if settings.CONSOLE_CHECKPOINT_S3:
+        sinks.append(Store(bucket_of_settings()))
     if settings.CONSOLE_CHECKPOINT_FOLDER:
         sinks.append(Folder(settings.CONSOLE_CHECKPOINT_FOLDER))
     if settings.CONSOLE_CHECKPOINT_WEBHOOK:
         sinks.append(Webhook(settings.CONSOLE_CHECKPOINT_WEBHOOK, settings.CONSOLE_CHECKPOINT_WEBHOOK_TOKEN))
     return sinks
+
+
+def bucket_of_settings() -> bucket.Bucket:
+    """Give the bucket of the settings, which name one."""
+    return bucket.Bucket(
+        url=(settings.CONSOLE_CHECKPOINT_S3 or "").rstrip("/"),
+        region=settings.CONSOLE_CHECKPOINT_S3_REGION,
+        key_id=settings.CONSOLE_CHECKPOINT_S3_KEY_ID,
+        secret=settings.CONSOLE_CHECKPOINT_S3_SECRET,
+        retention_days=settings.CONSOLE_CHECKPOINT_S3_RETENTION_DAYS,
+    )
 
 
 def lines_in(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ so the columns are spelled exactly as the payload begins and ends.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import psycopg
-from django.conf import settings
 from django.db import connection, transaction
 
 from rollbacks import audit, chain, checkpointing, checkpoints, merkle, sinks
 from rollbacks.models import AuditEntry, AuditHead, SinkState
 from tenants.models import Tenant
+from tenants.remote.bucket import BucketDown
 
 MOST_FINDINGS: Final = 20
 """A trail that is wrong in more places is told with so many."""
@@ -64,12 +64,19 @@ class Outside:
     """By tenant id, the smallest tree first."""
     problems: dict[str, list[str]] = field(default_factory=dict)
     """By tenant id; under "" what belongs to none."""
+    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By the name of a sink of the settings and the tenant id: the number of the last checkpoint that it has."""
+    unread: set[tuple[str, str]] = field(default_factory=set)
+    """What could not be read, by the same."""
 
-    def take(self, place: str, line: bytes, keys: Mapping[str, bytes]) -> None:
-        """Add a line; raise UnreadableCheckpoint for one that is no checkpoint."""
+    def take(self, place: str, line: bytes, keys: Mapping[str, bytes], *, sink: str) -> None:
+        """Add a line that a sink of the settings holds, or somebody; raise UnreadableCheckpoint for what is none."""
         told = checkpoints.read(line)
         if checkpoints.is_signed(told, keys):
-            self.of_tenant.setdefault(told.statement.tenant_id, []).append(told)
+            of, number = told.statement.tenant_id, told.statement.number
+            self.of_tenant.setdefault(of, []).append(told)
+            if sink:
+                self.newest[sink, of] = max(number, self.newest.get((sink, of), 0))
         else:
             self.problem(
                 told.statement.tenant_id, f"{place} bears no signature of a key that is believed ({told.key_id})."
@@ -122,30 +129,37 @@ class Verification:
         return max(0, self.entries - self.covered)
 
 
-def read_outside(paths: Sequence[Path] = ()) -> Outside:
+def read_outside(paths: Sequence[Path] = (), *, tenants: Iterable[Tenant] = ()) -> Outside:
     """Read what the sinks hold: the folder of the settings, and files or folders that somebody brings along.
 
-    A line that no known key has signed is a problem, so is a folder that cannot be read; half a line that was written
-    again behind it is none.
+    Of these tenants also the newest that the bucket of the settings has. A line that no known key has signed is a
+    problem, so is a sink that cannot be read; half a line that was written again behind it is none.
     """
     outside = Outside()
-    folder: Path | None = settings.CONSOLE_CHECKPOINT_FOLDER
-    for path in [*([folder] if folder is not None and folder.exists() else []), *paths]:
+    held = [sink for sink in sinks.configured() if isinstance(sink, sinks.Folder) and sink.path.exists()]
+    for path, name in [*((sink.path, sink.name) for sink in held), *((path, "") for path in paths)]:
         try:
-            _read_lines(path, outside)
+            _take_lines(sinks.lines_in(path), outside, sink=name)
         except OSError as error:
             outside.problem("", f"{path} cannot be read: {error.strerror}.")
+    for store in (sink for sink in sinks.configured() if isinstance(sink, sinks.Store)):
+        for tenant in tenants:
+            try:
+                _take_lines(store.newest(tenant), outside, sink=store.name)
+            except BucketDown as down:
+                outside.unread.add((store.name, str(tenant.pk)))
+                outside.problem(str(tenant.pk), f"The {store.name} cannot be read: {down}")
     for tenant_id, found in outside.of_tenant.items():
         once = {one.line: one for one in found}.values()
         outside.of_tenant[tenant_id] = sorted(once, key=lambda one: (one.statement.size, one.statement.number))
     return outside
 
 
-def _read_lines(path: Path, outside: Outside) -> None:
+def _take_lines(lines: Iterable[tuple[str, bytes]], outside: Outside, *, sink: str) -> None:
     keys = checkpointing.public_keys()
-    for place, line in sinks.lines_in(path):
+    for place, line in lines:
         try:
-            outside.take(place, line, keys)
+            outside.take(place, line, keys, sink=sink)
         except checkpoints.UnreadableCheckpoint as error:
             if not _is_cut_off(line):
                 outside.problem("", f"{place} cannot be believed: {error}.")
@@ -161,9 +175,9 @@ def verify(tenant: Tenant, *, outside: Outside | None = None, progress: Progress
 
     Entries that are appended meanwhile are not looked at. An entry beyond the head is found: the newest entry is asked
     for before the head, and an entry and its head become visible together. Nothing of the database is believed about
-    checkpoints; without `outside` they are read from the folder of the settings.
+    checkpoints; without `outside` they are read from the folder and the bucket of the settings.
     """
-    outside = read_outside() if outside is None else outside
+    outside = read_outside(tenants=[tenant]) if outside is None else outside
     newest = AuditEntry.objects.filter(tenant=tenant).order_by("-seq").values_list("seq", flat=True).first() or 0
     head = AuditHead.objects.filter(tenant=tenant).first()
     seq, own = (head.seq, bytes(head.hash)) if head else (0, chain.GENESIS)
@@ -184,7 +198,7 @@ def verify(tenant: Tenant, *, outside: Outside | None = None, progress: Progress
     walk.end(head_seq=seq, head_hash=own)
     for sentence in outside.problems.get(str(tenant.pk), []):
         found.findings.append(chain.Break(0, sentence, "checkpoint"))
-    _lost_by_the_folder(found, outside)
+    _lost_by_a_sink(found, outside)
     return found
 
 
@@ -329,17 +343,18 @@ def _named(tenant: Tenant, altered: chain.Break) -> chain.Break:
     return replace(altered, message=f"Entry {altered.seq} was altered: {', '.join(changed)} differ from its payload.")
 
 
-def _lost_by_the_folder(found: Verification, outside: Outside) -> None:
-    """Say where the folder of the settings has less than it once acknowledged; the database is only a hint here."""
-    folder: Path | None = settings.CONSOLE_CHECKPOINT_FOLDER
-    if folder is None:
-        return
-    told = SinkState.objects.filter(sink=sinks.Folder(folder).name, tenant=found.tenant).first()
-    held = outside.of_tenant.get(str(found.tenant.pk), [])
-    newest = max((one.statement.number for one in held), default=0)
-    if told is not None and told.delivered > newest:
-        sentence = (
-            f"{folder} once took checkpoint {told.delivered} of {found.tenant.slug}, but its last one now is "
-            f"{newest or 'none'}: lines were removed there."
-        )
-        found.findings.append(chain.Break(found.covered + 1, sentence, "checkpoint"))
+def _lost_by_a_sink(found: Verification, outside: Outside) -> None:
+    """Say where a sink of the settings has less than it once acknowledged; the database is only a hint here."""
+    for sink in sinks.configured():
+        if not isinstance(sink, sinks.Folder | sinks.Store):
+            continue
+        told = SinkState.objects.filter(sink=sink.name, tenant=found.tenant).first()
+        place = (sink.name, str(found.tenant.pk))
+        newest = outside.newest.get(place, 0)
+        if told is not None and told.delivered > newest and place not in outside.unread:
+            where = sink.path if isinstance(sink, sinks.Folder) else sink.bucket.url
+            sentence = (
+                f"{where} once took checkpoint {told.delivered} of {found.tenant.slug}, but its last one now is "
+                f"{newest or 'none'}: lines were removed there."
+            )
+            found.findings.append(chain.Break(found.covered + 1, sentence, "checkpoint"))

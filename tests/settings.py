@@ -34,6 +34,7 @@ for _name in (
     "CONSOLE_CHECKPOINT_FOLDER",
     "CONSOLE_CHECKPOINT_WEBHOOK",
     "CONSOLE_CHECKPOINT_WEBHOOK_TOKEN",
+    "CONSOLE_CHECKPOINT_S3",
 ):
     os.environ.pop(_name, None)
 

@@ -110,7 +110,7 @@ class Command(TerminalCommand):
             if not path.exists():
                 raise WrongUse(f"There are no checkpoints at {path}. Nothing was verified.")
         tenants = [addresses.find_tenant(None, slug)] if slug else list(Tenant.objects.order_by("slug"))
-        outside = verifying.read_outside(paths)
+        outside = verifying.read_outside(paths, tenants=tenants)
         found = []
         with self.progress() as line:
             for tenant in tenants:
