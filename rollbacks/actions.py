@@ -246,6 +246,7 @@ def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rol
         evidence={"presumed": True, "because": f"{acting_user.get_username()} presumed it: {reason}"},
         explanation=explaining.explain_presumed(attempt.step, acting_user.get_username(), reason),
         read_back=None,
+        sends=None,
         actor=acting_user.get_username(),
     )
     rollback.refresh_from_db()

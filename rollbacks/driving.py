@@ -195,7 +195,7 @@ class _Driver:
                 look, decision = self._look_and_judge(sends, at_once)
                 now = timezone.now()
                 if isinstance(decision, Close):
-                    self._close(decision, look)
+                    self._close(decision, look, sends=len(sends))
                     break
                 pause = _seconds_until(sends[-1].retry_at if sends else None, now)
                 if isinstance(decision, SendNow) and pause <= 0:
@@ -327,7 +327,7 @@ class _Driver:
         """End an attempt of which nothing was sent; leave one open whose earlier copy may still land."""
         if not self.attempt.sends.exists():
             because = f"before the first byte left, {str(refused)[:-1]}"
-            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), look)
+            self._close(Close(Verdict.NOT_APPLIED, {"nothing_sent": True, "because": because}), look, sends=0)
             return
         transitions.mark_overdue(self.attempt, verdict=None, why=f"{refused} The console keeps reading.")
         later = timezone.now() + self._until_next_look(0.0, timezone.now())
@@ -376,7 +376,7 @@ class _Driver:
             "answered_etag": answer.etag,
         }
 
-    def _close(self, decision: Close, look: Look) -> None:
+    def _close(self, decision: Close, look: Look, *, sends: int) -> None:
         snapshot = self.looking.keep(look)
         evidence = dict(decision.evidence)
         if isinstance(look.live, Seen):
@@ -392,6 +392,7 @@ class _Driver:
             evidence=evidence,
             explanation=explaining.explain(decision, self.step, refusal=facts.last_refusal(self.attempt)),
             read_back=snapshot,
+            sends=sends,
             actor=audit.CONSOLE,
             going_on=stepping.GoingOn(
                 self.lease, lambda step: horizon_of(catalogue.get(step.resource_type), self.pace)

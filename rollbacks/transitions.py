@@ -377,10 +377,14 @@ def close_attempt(
     evidence: Mapping[str, object],
     explanation: str,
     read_back: Snapshot | None,
+    sends: int | None,
     actor: str,
     going_on: stepping.GoingOn | None = None,
 ) -> bool:
-    """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt.
+    """Record the verdict (T2); False, with nothing changed, when somebody else has closed the attempt or sent again.
+
+    `sends` is how many the verdict rests on, None for a person's word: one that was reached before another driver has
+    sent says nothing of that send.
 
     Where the step stands, another one follows and `going_on` says who drives it, the next attempt is opened in the same
     transaction (its T1): there is no moment between two steps in which nobody would find the rollback. Otherwise the
@@ -393,6 +397,8 @@ def close_attempt(
             .select_related("tenant", "config")
             .get(pk=attempt.rollback_id)
         )
+        if sends is not None and _sends_of_locked(attempt) != sends:
+            return False
         closed = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN).update(
             state=Attempt.State.CLOSED,
             verdict=verdict,
@@ -449,6 +455,12 @@ def close_attempt(
                 actor=actor,
             )
     return True
+
+
+def _sends_of_locked(attempt: Attempt) -> int:
+    """Count the sends under the lock of the attempt, which `begin_send` takes too."""
+    Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
+    return Send.objects.filter(attempt=attempt).count()
 
 
 def pending_past(moment: datetime) -> Sequence[Rollback]:

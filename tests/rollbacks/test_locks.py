@@ -76,6 +76,7 @@ def test_the_outcome_waits_for_an_entry_about_the_same_object_and_is_then_durabl
             evidence={"nothing_sent": True},
             explanation="Somebody else changed the object first.",
             read_back=None,
+            sends=0,
             actor="console",
         ),
     )

@@ -132,12 +132,36 @@ def test_a_driver_that_wakes_up_after_its_lease_sends_nothing_and_closes_nothing
         evidence={},
         explanation="late",
         read_back=None,
+        sends=1,
         actor="console",
     )
     assert closed_again is False
     rollback.refresh_from_db()
     assert rollback.verdict == "verified"
     assert len(desk.writes()) == 1
+
+
+def test_a_driver_that_wakes_up_after_another_has_sent_does_not_close_on_what_it_saw_before(desk: Desk) -> None:
+    rollback = desk.approved()
+    asleep = leases.Lease("elsewhere:1:1", seconds=60)
+    attempt = transitions.begin_attempt(rollback, lease=asleep, horizon_seconds=1, actor="alice")
+    Attempt.objects.filter(pk=attempt.pk).update(driven_until=timezone.now())
+    awake = leases.Lease("elsewhere:2:1", seconds=60)
+    assert leases.claim_attempt(attempt, lease=awake)
+    transitions.begin_send(attempt, lease=awake, horizon_seconds=1, race_window_ms=None, client_id="us")
+    closed = transitions.close_attempt(
+        attempt,
+        verdict=Verdict.CONFLICT,
+        evidence={"nothing_sent": True, "vanished": True},
+        explanation="The object was not found, so nothing was sent.",
+        read_back=None,
+        sends=0,
+        actor="console",
+    )
+    assert closed is False
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.verdict) == ("open", "")
+    assert not AuditEntry.objects.filter(rollback=rollback, action="write.outcome").exists()
 
 
 def test_an_attempt_that_somebody_drives_is_left_alone(desk: Desk) -> None:
