@@ -151,9 +151,8 @@ class _Table:
             self._rows.append(Row("same", left, right, trail=spot.trail))
             return
         change = self._changes[moved]
-        self._rows.append(
-            Row("moved", left, right, moved, _moved_note(change), volatile=change.volatile, trail=spot.trail)
-        )
+        note = _moved_note(change, edited=bool(spot.come.below or spot.gone.below))
+        self._rows.append(Row("moved", left, right, moved, note, volatile=change.volatile, trail=spot.trail))
 
     def _bracket(self, before: Value, after: Value, spot: _Spot, *, opening: bool) -> None:
         left, right = (
@@ -178,7 +177,7 @@ class _Table:
         index = spot.come.change
         assert index is not None  # noqa: S101 - the caller has looked
         volatile = self._changes[index].volatile
-        note = _moved_note(self._changes[spot.come.moved]) if spot.come.moved is not None else ""
+        note = _moved_note(self._changes[spot.come.moved], edited=True) if spot.come.moved is not None else ""
         if is_one_line(before) and is_one_line(after):
             old, new = _marked(before, after)
             left = Line(spot.left, spot.indent, spot.key, old)
@@ -283,7 +282,7 @@ class _Table:
                 "moved",
                 line,
                 None,
-                note=_moved_note(change),
+                note=_moved_note(change, edited=bool(goal.below or place.gone.below or goal.change is not None)),
                 volatile=change.volatile,
                 left_behind=True,
                 trail=place.trail,
@@ -307,7 +306,7 @@ def _marked(before: Value, after: Value) -> tuple[tuple[Segment, ...], tuple[Seg
     return (Segment(scalar_text(before), marked=True),), (Segment(scalar_text(after), marked=True),)
 
 
-def _moved_note(change: Change) -> str:
+def _moved_note(change: Change, *, edited: bool) -> str:
     if change.from_index is None or change.to_index is None:
         return ""
-    return f"moved from #{change.from_index + 1} to #{change.to_index + 1}"
+    return f"moved from #{change.from_index + 1} to #{change.to_index + 1}{' and edited' if edited else ''}"

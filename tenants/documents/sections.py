@@ -37,8 +37,8 @@ class Row(NamedTuple):
 
     `left` is the line of the document before, `right` of the one after; None where that side has none. `change` is the
     index in `difference.changes` on the first row of that change, else None: the place to jump to. `note` is
-    "moved from #4 to #1" on a moved item and on the row that marks where it was (`left_behind`). `volatile` marks
-    fields that move by themselves. `trail` names the containers around the row.
+    "moved from #4 to #1" (perhaps "and edited") on a moved item and on the row that marks where it was (`left_behind`).
+    `volatile` marks fields that move by themselves. `trail` names the containers around the row.
     """
 
     kind: RowKind

@@ -43,9 +43,9 @@ def test_a_part_of_the_page_takes_the_place_of_its_former_self_and_leaves_the_ot
 
 def test_a_peer_that_failed_or_took_too_long_stands_in_the_table_with_its_reason() -> None:
     measured = differences.measure(next(cases(SMALL)), rounds=1, seconds=0)
-    measured.told |= {"jsondiff": "> 900, stopped after 20 s", "git diff --no-index": (31.4, 2)}
+    measured.told |= {"jsondiff": "stopped after 20 s", "git diff --no-index": (31.4, 2)}
     text = differences.section([measured], ["Skipped: jsondiffpatch, since there is no Node here."], load=0.5)
     row = next(line for line in text.splitlines() if line.startswith("| 5 KB"))
-    assert "| > 900, stopped after 20 s | 31 · 2 |" in row
+    assert "| stopped after 20 s | 31 · 2 |" in row
     assert "Skipped: jsondiffpatch" in text
     assert "make bench" in text

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tenants import archive
+from tenants.documents import digest, load, patched
 from tenants.models import Snapshot
 from tests import world as making
 from tests.tenants.running import CONFIG, Terminal, run
@@ -76,6 +77,16 @@ def test_diff_ends_with_0_when_equal_and_with_1_when_different(world: World) -> 
         "before": 0.65,
         "after": 0.25,
     }
+
+
+def test_diff_as_a_patch_makes_the_one_version_of_the_other(world: World) -> None:
+    before, after = (load(run("show", *CONFIG, number).raw) for number in ("41", "42"))
+    ran = run("diff", *CONFIG, "41", "42", "--patch")
+    assert ran.code == 1
+    patch = load(ran.out.encode())
+    assert digest(patched(before, patch)) == digest(after)
+    assert "move" in {operation["op"] for operation in ran.document}
+    assert run("diff", *CONFIG, "42", "42", "--patch").document == []
 
 
 def test_diff_can_be_read_without_colour(world: World) -> None:

@@ -4,7 +4,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from tenants import addresses, archive, capture, connections
-from tenants.documents import Difference, Missing, compare, to_text
+from tenants.documents import Difference, Missing, compare, patch_of, to_text
 from tenants.documents.labels import shortened, visible
 from tenants.resource_types import catalogue, projection, secrets
 from tenants.terminal import ExitCode, TerminalCommand
@@ -32,6 +32,9 @@ class Command(TerminalCommand):
         parser.add_argument(
             "--all", action="store_true", help="also what the server sets or moves by itself (version, dates, counts …)"
         )
+        parser.add_argument(
+            "--patch", action="store_true", help="print all of it as a JSON Patch (RFC 6902); words stand for secrets"
+        )
 
     def run(self, **options: Any) -> ExitCode:
         config = addresses.find_config(None, (options["tenant"], options["address"]))
@@ -43,7 +46,9 @@ class Command(TerminalCommand):
         difference = compare(before, after, identity_keys=rtype.identity_keys, volatile=_set_by_the_server(rtype))
         shown = difference if options["all"] else Difference(difference.significant)
         equal = not difference.significant
-        if self.as_json:
+        if options["patch"]:
+            self.print_json(patch_of(difference))
+        elif self.as_json:
             self.print_json({"from": side_before, "to": side_after, "equal": equal, "changes": shown.to_json()})
         else:
             self._say(config, words, (side_before, side_after), shown, equal=equal)

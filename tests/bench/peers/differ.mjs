@@ -1,5 +1,5 @@
-// Measure jsondiffpatch with an object hash: `node differ.mjs BEFORE AFTER ROUNDS`. Prints the best seconds and the
-// changes that it tells: one for each added, removed, changed or moved place.
+// Measure jsondiffpatch with an object hash: `node differ.mjs BEFORE AFTER ROUNDS`. Prints the best seconds of
+// the processor and the changes that it tells: one for each added, removed, changed or moved place.
 import { readFileSync } from "node:fs";
 import { create } from "jsondiffpatch";
 
@@ -16,9 +16,10 @@ let best = Infinity;
 let spent = 0;
 let found;
 for (let round = 0; round <= Number(process.argv[4]) && (round < 2 || spent < 1); round++) {
-  const began = performance.now();
+  const began = process.cpuUsage();
   found = differ.diff(before, after);
-  const seconds = (performance.now() - began) / 1000;
+  const used = process.cpuUsage(began);
+  const seconds = (used.user + used.system) / 1e6;
   spent += seconds;
   if (round) best = Math.min(best, seconds);
 }

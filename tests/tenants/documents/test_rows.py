@@ -192,6 +192,39 @@ def test_every_real_neighbour_is_laid_out_whole() -> None:
     assert laid_out > 15
 
 
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({}, "moved from #3 to #1"),
+        ({"name": "Reset by voice"}, "moved from #3 to #1 and edited"),
+        ({"note": "new"}, "moved from #3 to #1 and edited"),
+        ({"wait": None}, "moved from #3 to #1 and edited"),
+    ],
+)
+def test_an_item_that_moved_and_was_edited_says_both_where_it_is_and_where_it_was(
+    edit: dict[str, Value], said: str
+) -> None:
+    before: list[Value] = [{"id": f"r{number}", "name": "Reset", "wait": 5} for number in range(3)]
+    gone = [key for key, value in edit.items() if value is None]
+    item: Value = {
+        key: member for key, member in {"id": "r2", "name": "Reset", "wait": 5, **edit}.items() if key not in gone
+    }
+    rows = all_rows(side_by_side(before, [item, *before[:2]], compare(before, [item, *before[:2]])))
+    assert [(row.note, row.left_behind) for row in rows if row.note] == [(said, False), (said, True)]
+
+
+def test_what_nobody_looks_at_is_not_made() -> None:
+    rules: list[Value] = [{"id": f"r{number}", "steps": list(range(50))} for number in range(2000)]
+    before: Value = {"rules": rules}
+    after: Value = {"rules": [*rules[:1000], {"id": "new"}, *rules[1000:]]}
+    sections = side_by_side(before, after, compare(before, after))
+    folds = [section for section in sections if section.folded]
+    assert sum(section.size for section in sections) == pretty(after).count("\n") + 1
+    # A few pieces stand for a hundred thousand rows.
+    assert sum(len(section.pieces) for section in sections) < 2200
+    assert [len(section.rows) for section in folds] == [section.size for section in folds]
+
+
 def test_equal_documents_are_one_fold() -> None:
     (section,) = side_by_side(BEFORE, BEFORE, compare(BEFORE, BEFORE))
     assert (section.folded, section.title) == (True, f"{pretty(BEFORE).count(chr(10)) + 1} unchanged lines")
