@@ -8,6 +8,7 @@ from django.db import connection
 
 from rollbacks.models import Attempt, AuditEntry, Rollback, Send
 from rollbacks.states import State
+from tests.torture import promises
 from tests.torture.history import History
 from tests.torture.simulated import Accepted
 from tests.torture.stage import BEGINNING
@@ -30,6 +31,7 @@ def faults_of(history: History) -> list[str]:
         found += _lost_update(history, attempt, mine_of)
         found += _false_verdict(history, attempt, mine_of)
     found += _stuck(history, attempts)
+    found += promises.broken(history, attempts)
     found += _chain(history)
     return found
 

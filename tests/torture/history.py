@@ -11,6 +11,7 @@ from django.db import connection
 from rollbacks import tasks
 from tenants.remote import Answer, ConnectionLost, TimedOut, Unreachable
 from tests.torture import faults, simulated
+from tests.torture.people import People
 from tests.torture.preparing import HOST, Beginning, content_of, put_back
 from tests.torture.simulated import KINDS, Content, Platform, Reply, Request
 from tests.torture.stage import BEGINNING, MICROS_BEFORE, Actor, Killed, Stage, here
@@ -32,6 +33,9 @@ IN_VAIN: Final = 0.1
 LONGEST_LAG: Final = 40.0
 """Reads are stale for less than any type's visibility horizon; beyond it PROTOCOL.md promises nothing."""
 
+WAYS: Final = ("plain", "people", "wire")
+"""How a history is played: as it is, with people who do more than ask, over a socket of the real HTTP client."""
+
 
 class History:
     """What one seed leads to."""
@@ -43,8 +47,10 @@ class History:
         given: list[faults.Fault] | None = None,
         kind: simulated.Kind | None = None,
         beyond: bool = False,
+        way: str = "plain",
     ) -> None:
         self.seed = seed
+        self.way = way
         self.stage = Stage(seed)
         chance = self.stage.random
         self.kind = kind or chance.choices(KINDS, (6, 3, 1))[0]
@@ -55,7 +61,7 @@ class History:
             names_authors=chance.random() < 0.7,
             keeps_history=chance.random() < 0.7,
             lost_race=chance.choice((409, 412)),
-            equal_write_succeeds=chance.random() < 0.2,
+            equal_write_succeeds=chance.random() < 0.5,
         )
         self.plan = faults.Plan(faults.draw(chance, chance.randint(0, 6)) if given is None else given)
         if beyond:
@@ -70,6 +76,15 @@ class History:
             for _ in range(chance.choices((0, 1, 2, 3, 4), (6, 4, 2, 1, 1))[0] if given is None else 0)
         ]
         self.requests = chance.choice((1, 1, 1, 2)) if given is None else 1
+        self.people = People(self) if way == "people" else None
+        self.commits: list[tuple[str, str]] = []
+        """Whose transactions were committed, in their order, and the functions that opened them."""
+        if self.people is not None:
+            self.requests = 2 if "terminal" in self.people.deeds else self.requests
+            self.platform.etag_of_content = self.people.takes_back
+            if "same idea" in self.people.deeds:
+                self.foreign.insert(0, "the same before a write")
+                self.platform.equal_write_succeeds = self.platform.tells_authors
         self.wrapper: Callable[..., Any] | None = None
         self.changed = True
         """Whether anything was written to the database since somebody asked how it stands."""
@@ -80,6 +95,10 @@ class History:
         self.based_on: dict[UUID, simulated.Revision] = {}
         self.sent: list[tuple[int, str, bytes]] = []
         """Every write that left a worker: when, whose, what."""
+        self.looks: list[tuple[int, str, bytes]] = []
+        """Every read of the object that a worker got an answer to: when, whose, what it showed."""
+        self.effects: list[tuple[int, bytes]] = []
+        """Every write that the platform accepted: which of those that left, counted from one, and what."""
         self.stuck = False
         self._weak = 0
         self._exchanges = 0
@@ -112,10 +131,14 @@ class History:
         chance = self.stage.random
         for number in range(1, self.workers + 1):
             self._hire(number, 1)
+        if self.people is not None:
+            self.people.begin()
         for when in self.foreign:
             if when == "at a moment":
                 self.stage.later(chance.choice((0.1, 0.5, 2.0, 8.0, 70.0)), self._foreign_write)
         self.stage.play()
+        if self.people is not None:
+            self.people.end()
 
     def _hire(self, number: int, life: int) -> None:
         actor = Actor(f"worker-{number}.{life}")
@@ -203,7 +226,8 @@ class History:
     def exchange(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Any) -> Answer:
         """Carry one request to the platform and its answer back, as the transport does."""
         path = url.removeprefix(HOST)
-        request = Request(method, path, body, headers.get("If-Match"))
+        number = len(self.sent) + 1 if method == "PUT" else 0
+        request = Request(method, path, body, headers.get("If-Match"), number)
         standing = here()
         if standing is None:
             return self._received(self.platform.answer(request))
@@ -215,6 +239,8 @@ class History:
             reply = self._write(actor, request, limits)
         else:
             reply = self._read(request, watched=watched)
+            if watched and reply.status == 200:
+                self.looks.append((self.stage.micros, actor.name, reply.body))
         self.stage.wait(self.stage.random.uniform(0.004, 0.08))
         if watched:
             self.point(f"{method}: answered")
@@ -334,9 +360,14 @@ class History:
         if "before a write" in self.foreign:
             self.foreign.remove("before a write")
             self._foreign_write()
+        if "the same before a write" in self.foreign:
+            self.foreign.remove("the same before a write")
+            self._write_elsewhere(self.targets[self.rollbacks[0]])
         before = len(self.platform.accepted)
         reply = self.platform.answer(request)
         took = "is accepted" if len(self.platform.accepted) > before else f"is turned away with {reply.status}"
+        if len(self.platform.accepted) > before:
+            self.effects.append((request.number, request.body))
         self.stage.tell("platform", f"PUT {self._digest(request)} {took}, live is {self.platform.live.version}")
         if "after a write" in self.foreign:
             self.foreign.remove("after a write")
@@ -344,7 +375,10 @@ class History:
         return reply
 
     def _foreign_write(self) -> None:
+        stood = self.platform.live.content
         self._write_elsewhere(content_of(self.kind, f"Tom's word {self.platform.live.version + 1}"))
+        if self.people is not None and self.people.takes_back:
+            self._write_elsewhere(stood)
 
     def _write_elsewhere(self, content: Content) -> None:
         self.platform.write_elsewhere(content, by="tom-becker")

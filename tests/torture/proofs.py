@@ -66,6 +66,7 @@ PROOFS: Final = (
     Proof("simulation", "The guarded write under seeded faults"),
     Proof("matrix", "The matrix of answers"),
     Proof("model", "The protocol as a model, walked whole", on_scratch_database=False),
+    Proof("mutants", "Planted bugs that the simulation has to catch"),
     Proof("processes", "Real processes, killed and paused", on_scratch_database=False),
     Proof("crowd", "A crowd at one object", on_scratch_database=False),
     Proof("tampering", "The trail in the hands of the database's owner"),

@@ -25,8 +25,9 @@ from rollbacks import applying, audit, driving, tasks
 from tenants import aside, connections, pacing, reach, shared_tokens
 from tenants.remote import Answer, client, transport
 from tenants.remote.tokens import TokenCache
-from tests.torture import preparing
+from tests.torture import preparing, wire
 from tests.torture.history import History
+from tests.torture.preparing import HOST
 from tests.torture.recall import MEMORY, Recalling
 from tests.torture.stage import Killed, here
 
@@ -104,14 +105,20 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
     ticking = SimpleNamespace(
         monotonic=stage.seconds, monotonic_ns=lambda: round(stage.seconds() * 1e9), sleep=stage.wait, time=stage.seconds
     )
+    moments = type("Moments", (datetime,), {"now": classmethod(lambda _cls, _zone=None: stage.now())})
     put(timezone, "now", stage.now)
     put(audit, "uuid4", new_id)
-    put(transport, "exchange", exchange)
+    if history.way == "wire":
+        put(transport._Plain, "connect", lambda self: setattr(self, "sock", wire.Socket(HOST, history.exchange)))
+        put(transport, "time", ticking)
+        put(transport, "datetime", moments)
+    else:
+        put(transport, "exchange", exchange)
     put(connections, "time", ticking)
     put(connections, "_checked", {})
     put(pacing, "time", ticking)
     put(pacing, "_known", {})
-    put(reach, "datetime", type("Moments", (datetime,), {"now": classmethod(lambda _cls, _zone=None: stage.now())}))
+    put(reach, "datetime", moments)
     put(shared_tokens, "time", ticking)
     put(driving, "driver_name", _driver_name)
     put(tasks, "apply_rollback_soon", history.ring)
@@ -187,12 +194,14 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
             problem = OperationalError("server closed the connection unexpectedly")
             if lost.coin:
                 leave(self, None, None, None)
+                history.commits.append((standing[1].name, name))
                 connection.close()
             else:
                 connection.close()
                 leave(self, OperationalError, problem, None)
             raise problem
         leave(self, kind, error, trace)
+        history.commits.append((standing[1].name, name))
         history.point(f"{name}: after")
 
     put(transaction.Atomic, "__enter__", on_enter)

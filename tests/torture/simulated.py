@@ -60,6 +60,8 @@ class Request:
     path: str
     body: bytes = b""
     if_match: str | None = None
+    number: int = 0
+    """Which of the writes that left it is, counted from one; 0 for a read."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Platform:
     keeps_history: bool = True
     lost_race: int = 409
     equal_write_succeeds: bool = False
+    etag_of_content: bool = False
+    """The ETag is of the content alone, so it comes back when the content does."""
     alters: int = 0
     """So many of the next writes are stored otherwise than they were sent."""
     lag_micros: int = 0
@@ -134,6 +138,10 @@ class Platform:
     def write_elsewhere(self, content: Content, *, by: str) -> None:
         """Let somebody else write, who has looked at live right before."""
         self._store(content, ours=False, by=by, body=b"", if_match=None)
+
+    def shown(self, revision: Revision) -> bytes:
+        """Give what a read of the object shows while it is in this state."""
+        return self._show(revision).body
 
     def answer(self, request: Request) -> Reply:
         """Answer a request of the console."""
@@ -172,6 +180,8 @@ class Platform:
     def _etag(self, revision: Revision) -> str | None:
         if self.kind.level != "A":
             return None
+        if self.etag_of_content:
+            return f'"{hashlib.sha256(_bytes(revision.content)).hexdigest()[:6]}"'
         return f'"{revision.version}-{hashlib.sha256(_bytes(revision.content)).hexdigest()[:6]}"'
 
     def _show(self, revision: Revision) -> Reply:

@@ -29,7 +29,7 @@ from tests.torture.simulated import Kind
 SEEDS: Final = {Scale.ROUND: 2_000, Scale.RELEASE: 100_000}
 VERIFIED: Final = 50
 """One history in so many is played with every answer from memory held against the database (`recall`)."""
-_BEGINNINGS: Final[dict[tuple[Kind, int, bool], Beginning]] = {}
+_BEGINNINGS: Final[dict[tuple[Kind, int, bool, bool], Beginning]] = {}
 
 
 @dataclass
@@ -89,9 +89,19 @@ class Round:
         self.pairs.update(later.pairs)
 
 
-def play(seed: int, *, given: list[Fault] | None = None, kind: Kind | None = None, beyond: bool = False) -> Outcome:
-    """Play the history of one seed and check it; `beyond`: with a platform that PROTOCOL.md does not reckon with."""
-    history = History(seed, given=given, kind=kind, beyond=beyond)
+def play(
+    seed: int,
+    *,
+    given: list[Fault] | None = None,
+    kind: Kind | None = None,
+    beyond: bool = False,
+    way: str = "plain",
+) -> Outcome:
+    """Play the history of one seed and check it.
+
+    `beyond`: with a platform that PROTOCOL.md does not reckon with; `way`: what happens besides (`history.WAYS`).
+    """
+    history = History(seed, given=given, kind=kind, beyond=beyond, way=way)
     beginning = _beginning_of(history)
     with seams.held(history):
         history.begin(beginning)
@@ -149,10 +159,11 @@ def report(found: Round) -> Report:
 
 def _beginning_of(history: History) -> Beginning:
     """Give where this history begins; the first of its kind in this process is led there by the console's own code."""
-    key = (history.kind, history.requests, history.platform.names_authors)
+    key = (history.kind, history.requests, history.platform.names_authors, history.platform.etag_of_content)
     if key not in _BEGINNINGS:
         rehearsal = History(0, given=[], kind=history.kind)
         rehearsal.platform.names_authors = history.platform.names_authors
+        rehearsal.platform.etag_of_content = history.platform.etag_of_content
         with seams.held(rehearsal):
             _BEGINNINGS[key] = preparing.rehearse(rehearsal.stage, rehearsal.platform, requests=history.requests)
     return _BEGINNINGS[key]

@@ -1,0 +1,504 @@
+"""The list of planted bugs: what each one breaks, and the exact text that it puts in the place of another.
+
+Where the console keeps a promise twice over, a bug takes both defences away, and says so.
+"""
+
+from typing import Final
+
+from tests.torture.planting import Mutant, Patch
+
+_JUDGE: Final = """\
+    if live is None:
+        return Wait(overdue=horizon_over, why="The object could not be read.")
+    if not sends:
+"""
+_FIELDS: Final = '"outcome": _OUTCOME_OF_REFUSAL[no.refusal],'
+_AGAIN: Final = """\
+def _again(send: Any) -> Any:
+    def sending(*what: Any, **how: Any) -> Any:
+        try:
+            return send(*what, **how)
+        except RemoteUnknown:
+            return send(*what, **how)
+
+    return sending
+
+
+"""
+_NEVER: Final = """\
+    total=0, connect=0, read=False, redirect=False, status=0, other=0, respect_retry_after_header=False
+"""
+_OUTCOME: Final = """\
+        stepping.move_baselines(attempt, rollback)
+        audit.append(
+            "write.outcome",
+"""
+
+ANSWERS: Final = (
+    Mutant(
+        name="a 2xx is read as proof",
+        breaks="a 2xx proves that the write was ours even where the platform names another author",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                "proven = ours or (confirmed and ours is None)",
+                "proven = ours or confirmed",
+            )
+        ],
+        hint=43,
+        way="people",
+    ),
+    Mutant(
+        name="a 409 is read as a failure",
+        breaks="a 409 counts as refused for good, although the first copy may have won",
+        patches=[
+            Patch(
+                "rollbacks.driving",
+                _FIELDS,
+                '"outcome": SendOutcome.REFUSED if answer.status == 409 else _OUTCOME_OF_REFUSAL[no.refusal],',
+            )
+        ],
+        hint=77,
+    ),
+    Mutant(
+        name="a 412 ends it unseen",
+        breaks="a 412 closes the attempt as not applied, without a look at live",
+        patches=[
+            Patch(
+                "rollbacks.driving",
+                _FIELDS,
+                '"outcome": SendOutcome.REFUSED if answer.status == 412 else _OUTCOME_OF_REFUSAL[no.refusal],',
+            ),
+            Patch(
+                "rollbacks.verdicts",
+                _JUDGE,
+                _JUDGE.replace(
+                    "    if not sends:\n",
+                    "    if sends and sends[-1].outcome is SendOutcome.REFUSED:\n"
+                    "        return Close(Verdict.NOT_APPLIED)\n"
+                    "    if not sends:\n",
+                ),
+            ),
+        ],
+        hint=90,
+    ),
+    Mutant(
+        name="no read-back",
+        breaks="the verdict is taken from a 2xx, and the object is not judged after it",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                _JUDGE,
+                _JUDGE.replace(
+                    "    if not sends:\n",
+                    "    if sends and sends[-1].outcome is SendOutcome.APPLIED:\n"
+                    "        return Close(Verdict.VERIFIED)\n"
+                    "    if not sends:\n",
+                ),
+            )
+        ],
+        hint=227,
+    ),
+    Mutant(
+        name="a foreign author is ignored",
+        breaks="a named author counts as evidence of our write, whoever it names",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                "    ours, confirmed = authorship(guarded, seen), _confirmed(guarded, sends)\n"
+                "    evidence: dict[str, object] = {}\n",
+                "    ours, confirmed = authorship(guarded, seen) is not None or None, _confirmed(guarded, sends)\n"
+                "    evidence: dict[str, object] = {}\n",
+            )
+        ],
+        hint=1,
+    ),
+    Mutant(
+        name="an equal write is claimed",
+        breaks="the right content under the next version counts as written by us, whoever put it there",
+        patches=[
+            Patch("rollbacks.verdicts", "proven = ours or (confirmed and ours is None)", "proven = True"),
+        ],
+        hint=261,
+    ),
+    Mutant(
+        name="the clock decides",
+        breaks="what live does not show by the end of the horizon counts as not applied",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                """\
+        return SendNow("Live has not moved through the whole horizon; the guard lets at most one copy land.")
+""",
+                """\
+        return Close(Verdict.NOT_APPLIED, {"because": "the time is over"})
+""",
+            )
+        ],
+        hint=35,
+    ),
+)
+
+SENDING: Final = (
+    Mutant(
+        name="woken past its lease, it sends",
+        breaks="a send asks neither who holds the lease nor whether the attempt is still open",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                "pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver, driven_until__gt=now",
+                "pk=attempt.pk",
+            ),
+        ],
+        hint=583,
+    ),
+    Mutant(
+        name="retry in the client",
+        breaks="the client sends a write again where nobody knows what came of it",
+        patches=[
+            Patch(
+                "tenants.remote.client",
+                "            answer = self._minded(\n                method,\n",
+                "            answer = _again(self._minded)(\n                method,\n",
+            ),
+            Patch("tenants.remote.client", "def _not_sent(kind:", f"{_AGAIN}def _not_sent(kind:"),
+        ],
+        hint=16,
+    ),
+    Mutant(
+        name="a 401 renews and repeats",
+        breaks="the client renews the token of a write and sends it again, as it does for a read",
+        patches=[
+            Patch(
+                "tenants.remote.client",
+                "            self._forget(token)\n        if answer.status < 200 or",
+                "            self._forget(token)\n"
+                "            answer = self._with_renewal(method, path, headers, body)\n"
+                "        if answer.status < 200 or",
+            )
+        ],
+        hint=6,
+    ),
+    Mutant(
+        name="body built again",
+        breaks="a copy's body is spelled anew from values instead of the frozen bytes",
+        patches=[
+            Patch(
+                "rollbacks.driving",
+                "        body = bytes(self.step.body)\n",
+                "        body = bytes(self.step.body)\n"
+                "        if send.number > 1:\n"
+                '            body = __import__("json").dumps(__import__("json").loads(body)).encode()\n',
+            )
+        ],
+        hint=6,
+    ),
+    Mutant(
+        name="again on a new base",
+        breaks="after a lost race the body and If-Match are made anew on what stands now, and sent unapproved",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                "    confirmed = _confirmed(guarded, sends)\n    if live.version == guarded.expected_version:\n",
+                "    if sends[-1].outcome is SendOutcome.LOST_RACE and len(sends) < MAX_SENDS:\n"
+                '        return SendNow("Once more, on what stands now.")\n'
+                "    confirmed = _confirmed(guarded, sends)\n    if live.version == guarded.expected_version:\n",
+            ),
+            Patch(
+                "rollbacks.driving",
+                "        body = bytes(self.step.body)\n",
+                "        body = bytes(self.step.body)\n"
+                "        if send.number > 1 and look.answer is not None and isinstance(look.live, Seen):\n"
+                "            if_match = look.answer.etag\n"
+                "            target, base = archive.bytes_of(self.rollback.target), look.live.version\n"
+                "            rtype, live = self.looking.rtype, look.answer.body\n"
+                "            body = build_body(rtype, target=target, live=live, base_version=base).raw\n",
+            ),
+            Patch(
+                "rollbacks.driving",
+                "from rollbacks.plans import usable_for_if_match\n",
+                "from rollbacks.plans import build_body, usable_for_if_match\n",
+            ),
+        ],
+        hint=1,
+    ),
+    Mutant(
+        name="ETag unquoted",
+        breaks="If-Match carries the ETag without its quotes",
+        patches=[
+            Patch(
+                "rollbacks.driving",
+                "if_match=if_match if usable_for_if_match(if_match) else None,",
+                "if_match=if_match.strip(b'\"') if if_match else None,",
+            )
+        ],
+        hint=14,
+    ),
+    Mutant(
+        name="recovery sends first",
+        breaks="whoever takes over a send without an answer sends it again before reading",
+        patches=[
+            Patch(
+                "rollbacks.driving",
+                "            self.attempt.refresh_from_db()\n            sends = list(self.attempt.sends.all())\n",
+                "            self.attempt.refresh_from_db()\n"
+                "            pending = self.attempt.sends.last()\n"
+                "            if pending is not None and not pending.outcome and not self._send(Look(None)):\n"
+                "                break\n"
+                "            sends = list(self.attempt.sends.all())\n",
+            )
+        ],
+        hint=13,
+    ),
+    Mutant(
+        name="the dead keep their lease",
+        breaks="recovery passes by whatever has a driver, however long its lease has been over",
+        patches=[
+            Patch(
+                "rollbacks.applying",
+                "if attempt.driven_until is not None and attempt.driven_until >= now:",
+                "if attempt.driven_until is not None:",
+            ),
+            Patch(
+                "rollbacks.applying",
+                "        opened = opened.filter(Q(look_again_at__isnull=True) | Q(look_again_at__lte=now))\n",
+                "        opened = opened.filter(Q(look_again_at__isnull=True) | Q(look_again_at__lte=now), "
+                "driven_until=None)\n",
+            ),
+        ],
+        hint=1,
+    ),
+)
+
+RECORDING: Final = (
+    Mutant(
+        name="T2 without the state check",
+        breaks="a verdict is written over one that stands: neither the attempt's state nor the rollback's is asked",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                "        closed = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN).update(\n",
+                "        closed = Attempt.objects.filter(pk=attempt.pk).update(\n",
+            ),
+            Patch(
+                "rollbacks.transitions",
+                "            _move(rollback, state, verdict=shown, explanation=explanation)\n",
+                "            Rollback.objects.filter(pk=rollback.pk).update(\n"
+                "                state=state, verdict=shown, explanation=explanation\n"
+                "            )\n"
+                "            rollback.refresh_from_db()\n",
+            ),
+        ],
+        hint=895,
+    ),
+    Mutant(
+        name="T1 in two halves",
+        breaks="the rollback is moved in one transaction, and the attempt with its intent comes in the next",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                '        _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)\n',
+                '        _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)\n'
+                "    with transaction.atomic():\n",
+            )
+        ],
+        hint=38,
+    ),
+    Mutant(
+        name="sent before its intent",
+        breaks="the write leaves before T1 has made its intent durable",
+        patches=[
+            Patch(
+                "rollbacks.applying",
+                "    lease = leases.Lease(driving.driver_name(), pace.lease)\n    try:\n",
+                "    lease = leases.Lease(driving.driver_name(), pace.lease)\n"
+                "    step = rollback.steps.get(number=1)\n"
+                '    if_match = bytes(step.base_etag or b"") or None\n'
+                "    platform.write(step.method, step.path, bytes(step.body), if_match=if_match)\n"
+                "    try:\n",
+            )
+        ],
+        hint=1,
+    ),
+    Mutant(
+        name="a COMMIT without an answer is a yes",
+        breaks="the bytes leave although nobody knows whether their send is on record",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                "    with transaction.atomic():\n        durable = guards",
+                "    with suppress(OperationalError), transaction.atomic():\n        durable = guards",
+            ),
+            Patch(
+                "rollbacks.transitions",
+                "from django.db import transaction\n",
+                "from contextlib import suppress\nfrom django.db import OperationalError, transaction\n",
+            ),
+        ],
+        hint=4,
+    ),
+    Mutant(
+        name="outcome outside the transaction",
+        breaks="the verdict is committed first, and its entry is appended in a transaction of its own",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                _OUTCOME,
+                "        stepping.move_baselines(attempt, rollback)\n"
+                "    with transaction.atomic():\n"
+                '        audit.append(\n            "write.outcome",\n',
+            )
+        ],
+        hint=55,
+    ),
+    Mutant(
+        name="a failure is not on record",
+        breaks="only what was applied gets an outcome in the trail",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                _OUTCOME,
+                "        stepping.move_baselines(attempt, rollback)\n"
+                "        (audit.append if state is State.APPLIED else lambda *_, **__: None)(\n"
+                '            "write.outcome",\n',
+            )
+        ],
+        hint=1,
+    ),
+    Mutant(
+        name="a copy is not on record",
+        breaks="a write that is sent again leaves no entry in the trail",
+        patches=[
+            Patch("rollbacks.transitions", "        if number > 1:\n", "        if number > 1000:\n"),
+        ],
+        hint=6,
+    ),
+)
+
+PEOPLE: Final = (
+    Mutant(
+        name="approvals are not counted in T1",
+        breaks="T1 does not ask whether the approvals of this very plan are there",
+        patches=[Patch("rollbacks.transitions", "            _approvals_before_sending(locked),\n", "")],
+        hint=23,
+        way="people",
+    ),
+    Mutant(
+        name="the plan's digest is not compared",
+        breaks="what is stored is sent without asking whether it is what was signed",
+        patches=[
+            Patch(
+                "rollbacks.facts",
+                "    return frozen_digest(rollback) != rollback.plan_digest or any(\n",
+                "    return False and any(\n",
+            )
+        ],
+        hint=7,
+        way="people",
+    ),
+    Mutant(
+        name="expired, and begun all the same",
+        breaks="T1 does not ask whether the request's time is over",
+        patches=[
+            Patch("rollbacks.transitions", "        if locked.expires_at <= now:\n", "        if not now:\n"),
+        ],
+        hint=44,
+        way="people",
+    ),
+    Mutant(
+        name="a freeze is ignored",
+        breaks="neither T1 nor a send asks whether the tenant is frozen by now",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                "    return guards.check_tenant(frozen=row.frozen,",
+                "    return guards.check_tenant(frozen=False,",
+            )
+        ],
+        hint=8,
+        way="people",
+    ),
+    Mutant(
+        name="the lock is gone",
+        breaks="two attempts may be open on one object: the partial unique index and T1's check before it are gone",
+        patches=[
+            Patch(
+                "rollbacks.transitions",
+                "            guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),\n",
+                "",
+            )
+        ],
+        sql=["DROP INDEX one_open_attempt_a_config"],
+        hint=101,
+        way="people",
+    ),
+    Mutant(
+        name="the ETag alone is compared",
+        breaks="live counts as unmoved when its ETag is the approved one, whatever its version",
+        patches=[
+            Patch(
+                "rollbacks.verdicts",
+                "    if live.version == guarded.base_version:\n",
+                "    if live.version == guarded.base_version or live.etag == guarded.base_etag != None:\n",
+            ),
+            Patch(
+                "rollbacks.verdicts",
+                "        live.version == guarded.base_version\n        and live.digest == guarded.base_digest\n",
+                "        (live.version == guarded.base_version or guarded.level == 'A')\n"
+                "        and live.digest == guarded.base_digest\n",
+            ),
+        ],
+        hint=63,
+        way="people",
+    ),
+)
+
+WIRE: Final = (
+    Mutant(
+        name="retry on the session",
+        breaks="the session of requests repeats what broke, as a retry policy of urllib3 does",
+        patches=[
+            Patch(
+                "tenants.remote.transport",
+                _NEVER,
+                "    total=3, allowed_methods=None\n",
+            )
+        ],
+        hint=20,
+        way="wire",
+    ),
+    Mutant(
+        name="retry of a status on the session",
+        breaks="the session repeats a write that was answered with 502, 503 or 504",
+        patches=[
+            Patch(
+                "tenants.remote.transport",
+                _NEVER,
+                "    total=3, allowed_methods=None, status_forcelist=(502, 503, 504), raise_on_status=False\n",
+            )
+        ],
+        hint=54,
+        way="wire",
+    ),
+    Mutant(
+        name="gzip on the guard's reads",
+        breaks="packed answers are asked for and unpacked, and the gateway's ETag for them stands in for the object's",
+        patches=[
+            Patch("tenants.remote.client", '"Accept-Encoding": "identity"', '"Accept-Encoding": "gzip, deflate"'),
+            Patch(
+                "tenants.remote.transport",
+                "raw.read(_CHUNK, decode_content=False)",
+                "raw.read(_CHUNK, decode_content=True)",
+            ),
+            Patch(
+                "tenants.remote.transport",
+                '    if body and encoding not in ("", "identity"):\n',
+                '    if body and encoding not in ("", "identity", "gzip"):\n',
+            ),
+        ],
+        hint=30,
+        way="wire",
+    ),
+)
+
+MUTANTS: Final = (*ANSWERS, *SENDING, *RECORDING, *PEOPLE, *WIRE)
