@@ -121,6 +121,8 @@ class Process:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    start_again: Callable[[], "Process"]
+    """Start another one in its place, as a supervisor does."""
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of it."""
@@ -131,6 +133,12 @@ class Process:
         """End all of it with SIGKILL."""
         self.signal(signal.SIGKILL)
         self.process.wait()
+
+    def kill_children(self) -> None:
+        """End what it has forked with SIGKILL, as the kernel does for want of memory; it lives on itself."""
+        for one in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
 
     @property
     def runs(self) -> bool:
@@ -189,7 +197,7 @@ class Machines:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        started = Process(name, process, log)
+        started = Process(name, process, log, lambda: self.run(name, command, broker=broker, **environment))
         self._processes.append(started)
         return started
 

@@ -50,6 +50,7 @@ class Blow(StrEnum):
     PAUSED = "paused"
     DATABASE = "database killed"
     BROKER = "Redis killed"
+    CHILD = "forked children killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,11 @@ class Field:
         self._database = database
         self._host = worker_host
         self._places: dict[tuple[str, str], deque[Place]] = {}
+        self._agreed: dict[tuple[str, str], deque[Trial]] = {}
+        """What Bob has approved and nobody has asked to run yet."""
         self._count: Counter[str] = Counter()
         self._waves = 0
-        self._prepared: Prepared | None = None
+        self._prepared: dict[tuple[str, ...], Prepared] = {}
         self.deaths: list[datetime] = []
         """When the database died: a recovery that it hits begins anew."""
 
@@ -130,11 +133,17 @@ class Field:
         ahead: bool = False,
     ) -> Wave:
         """Give the wave once so many of each point stand in a new worker, or as many as there was time for."""
-        prepared = self._prepared or self._start(pool)
-        # The next one starts meanwhile: that takes a while, and nobody is to wait for it.
-        self._prepared = self._start(pool) if ahead else None
+        prepared = self._prepared.pop(tuple(pool), None) or self._start(pool)
+        if ahead:
+            # The next one starts meanwhile: that takes a while, and nobody is to wait for it.
+            self._prepared[tuple(pool)] = self._start(pool)
         wave = Wave(blow, word, prepared.worker, prepared.folder, [])
-        jobs = [(point, self._places[word, point].popleft()) for point, count in points.items() for _ in range(count)]
+        jobs = []
+        for point, count in points.items():
+            agreed = self._agreed.setdefault((word, point), deque())
+            wave.trials += [agreed.popleft() for _ in range(min(count, len(agreed)))]
+            short = count - sum(trial.point == point for trial in wave.trials)
+            jobs += [(point, self._places[word, point].popleft()) for _ in range(short)]
 
         def agree(job: tuple[str, Place]) -> None:
             point, place = job
@@ -175,8 +184,8 @@ class Field:
                 while self._on_their_way(wave, on_their_way) >= AT_ONCE:
                     time.sleep(0.02)
                 if time.monotonic() > end:
-                    # Not asked to run, so nothing is known of it to anybody: its object is free for another wave.
-                    self._places[wave.word, trial.point].appendleft(trial.place)
+                    # Not asked to run, so nobody is at it: it is there for another wave.
+                    self._agreed[wave.word, trial.point].append(trial)
                     continue
                 self.ground.run(trial, bell)
                 wave.trials.append(trial)
@@ -218,6 +227,8 @@ class Field:
             wave.worker.kill()
         elif wave.blow is Blow.PAUSED:
             wave.worker.signal(signal.SIGSTOP)
+        elif wave.blow is Blow.CHILD:
+            wave.worker.kill_children()
         elif wave.blow is Blow.BROKER:
             self._machines.kill_broker()
             self.let_go(wave)
