@@ -23,7 +23,7 @@ from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
 from tenants import durability, reach
-from tenants.models import OAuthClient, Tenant, TrackedConfig
+from tenants.models import OAuthClient, RequestBudget, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
@@ -235,7 +235,8 @@ def _schedule() -> Finding:
     """Judge the schedule by what it leaves undone: a tracked object whose look is long due."""
     try:
         passed_by = OAuthClient.objects.filter(
-            Q(opened_at__isnull=False) | Q(paused_until__gt=timezone.now()),
+            Q(opened_at__isnull=False)
+            | Q(client_id__in=RequestBudget.objects.filter(paused_until__gt=timezone.now()).values("client_id")),
             tenant=OuterRef("tenant"),
             client_id=OuterRef("tenant__client_id"),
         )

@@ -86,19 +86,20 @@ class Tenant(models.Model):
         """The base URL of the token endpoint, without a slash at its end."""
         return (self.login_url or regions.login_host(self.region)).rstrip("/")
 
+    @property
+    def budget_key(self) -> tuple[str, str]:
+        """By what the platform counts requests: the host of the token endpoint, and the OAuth client."""
+        return self.login_base.partition("://")[2].lower(), self.client_id
 
-class OAuthClient(models.Model):
-    """What all workers know together of a tenant's OAuth client: its budget, its token, and whether anybody answers.
 
-    Written by single statements on a connection of their own (`aside`), which may not see yet the tenant that is just
-    being added: hence no constraint to it.
+class RequestBudget(models.Model):
+    """What one OAuth client of the platform may still ask, however many tenants of the console bear it.
+
+    The platform counts by client, and a client is known by where it logs in and its id.
     """
 
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="oauth_clients", editable=False
-    )
+    login_host = models.CharField(max_length=300)
     client_id = models.CharField(max_length=120)
-
     spent = ArrayField(
         models.IntegerField(),
         db_default=[],
@@ -108,6 +109,27 @@ class OAuthClient(models.Model):
     learned = models.FloatField(null=True, help_text="Requests a minute, learned from a 429; it grows back.")
     learned_at = models.DateTimeField(null=True, help_text="From when it grows back.")
     paused_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("login_host", "client_id"), name="budget_once_a_client"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} at {self.login_host}"
+
+
+class OAuthClient(models.Model):
+    """What all workers know together of a tenant's OAuth client: its token, and whether anybody answers.
+
+    Written by single statements on a connection of their own (`aside`), which may not see yet the tenant that is just
+    being added: hence no constraint to it.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="oauth_clients", editable=False
+    )
+    client_id = models.CharField(max_length=120)
 
     failures = models.IntegerField(db_default=0, help_text="Of the way, in a row, by all workers.")
     failure = models.TextField(db_default="", help_text="What the last one was, in a sentence.")

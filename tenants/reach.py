@@ -1,9 +1,10 @@
 """The gate that all workers share: one budget and one circuit breaker for each OAuth client (`remote.manners`).
 
 **The budget** is exact: at most so many requests in any stretch of a minute, whoever sends them, counted by the second
-in the row of the OAuth client. Each purpose leaves the reserve of the more urgent ones alone. A 429 pauses everybody
-but a rollback for as long as the platform asked, and teaches a lower rate: four fifths of what was being sent, which
-grows back by a twentieth of the tenant's own rate a minute. One storm of 429s teaches once.
+in a row of the OAuth client, which is known by the host where it logs in and its id: two tenants that bear one client
+share its budget, because the platform counts by client. Each purpose leaves the reserve of the more urgent ones alone.
+A 429 pauses everybody but a rollback for as long as the platform asked, and teaches a lower rate: four fifths of what
+was being sent, which grows back by a twentieth of the tenant's own rate a minute. One storm of 429s teaches once.
 
 **The circuit breaker** counts failures of the way (no connection, no answer in time, 408, 5xx) in a row, by all
 workers; any other answer ends the row. It opens after five of them, or after one sweep's request that got no answer
@@ -25,7 +26,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from tenants import aside, trail
-from tenants.models import OAuthClient
+from tenants.models import OAuthClient, RequestBudget
 from tenants.remote.errors import RemoteUnknown, TimedOut
 from tenants.remote.manners import WINDOW_SECONDS, Admission, Purpose
 
@@ -53,7 +54,7 @@ _SLOTS: Final = WINDOW_SECONDS + 1
 _MINE: Final = """
 WITH mine AS MATERIALIZED (
     SELECT *, COALESCE(to_timestamp(%(now)s), clock_timestamp()) AS t
-    FROM tenants_oauthclient WHERE tenant_id = %(tenant)s AND client_id = %(client)s FOR UPDATE
+    FROM tenants_requestbudget WHERE login_host = %(host)s AND client_id = %(client)s FOR UPDATE
 ), timed AS (
     SELECT mine.*, floor(extract(epoch FROM t))::bigint AS second,
         LEAST(%(slots)s, GREATEST(0, floor(extract(epoch FROM t))::bigint - spent_second))::int AS gone,
@@ -64,32 +65,39 @@ WITH mine AS MATERIALIZED (
     SELECT timed.*, slots, (SELECT COALESCE(sum(n), 0) FROM unnest(slots) AS n)::int AS used
     FROM timed, LATERAL (SELECT array_fill(0, ARRAY[gone]) || spent[1:%(slots)s - gone] AS slots) AS shifted
 )"""
-_ADMIT: Final = f"""{_MINE}, judged AS (
-    SELECT counted.*, opened_at IS NOT NULL AS down,
+# The row of the tenant's own is locked after that of the budget, by everybody.
+_ADMIT: Final = f"""{_MINE}, way AS MATERIALIZED (
+    SELECT own.id AS way_id, own.opened_at, own.probe_at, own.failures, own.failure, own.token_generation
+    FROM tenants_oauthclient AS own, mine
+    WHERE own.tenant_id = %(tenant)s AND own.client_id = %(client)s FOR UPDATE OF own
+), judged AS (
+    SELECT counted.*, way.*, opened_at IS NOT NULL AS down,
         COALESCE(opened_at IS NOT NULL AND %(heeds_breaker)s AND t < probe_at, FALSE) AS shut,
         COALESCE(paused_until > t AND %(heeds_pause)s, FALSE) AS paused,
         used + 1 <= GREATEST(1, allowed - ceil(allowed * %(reserve)s)) AS room
-    FROM counted
+    FROM counted, way
 ), granted AS (
-    UPDATE tenants_oauthclient AS client
+    UPDATE tenants_requestbudget AS budget
     SET spent = (COALESCE(slots[1], 0) + 1) || slots[2:%(slots)s],
-        spent_second = GREATEST(judged.second, client.spent_second),
-        probe_at = CASE WHEN down AND %(heeds_breaker)s THEN t + make_interval(secs => %(probe)s)
-            ELSE client.probe_at END
-    FROM judged WHERE client.id = judged.id AND NOT shut AND NOT paused AND room
-    RETURNING client.id
+        spent_second = GREATEST(judged.second, budget.spent_second)
+    FROM judged WHERE budget.id = judged.id AND NOT shut AND NOT paused AND room
+    RETURNING budget.id
+), probing AS (
+    UPDATE tenants_oauthclient AS own SET probe_at = t + make_interval(secs => %(probe)s)
+    FROM judged WHERE own.id = way_id AND down AND %(heeds_breaker)s AND NOT shut AND NOT paused AND room
+    RETURNING own.id
 )
 SELECT t, slots, used, allowed, down, shut, paused, room, paused_until, opened_at, probe_at, failures, failure,
     token_generation, EXISTS (SELECT FROM granted) AS granted
 FROM judged"""  # noqa: S608 - put together from constants
 _THROTTLED: Final = f"""{_MINE}
-UPDATE tenants_oauthclient AS client
-SET learned = CASE WHEN client.paused_until > t THEN client.learned
+UPDATE tenants_requestbudget AS budget
+SET learned = CASE WHEN budget.paused_until > t THEN budget.learned
         ELSE GREATEST(%(rate)s / 10.0, LEAST(allowed, GREATEST(used, allowed / 2)) * 0.8) END,
-    learned_at = GREATEST(client.paused_until, t + make_interval(secs => %(pause)s)),
-    paused_until = GREATEST(client.paused_until, t + make_interval(secs => %(pause)s))
-FROM counted WHERE client.id = counted.id
-RETURNING client.learned, client.paused_until"""  # noqa: S608
+    learned_at = GREATEST(budget.paused_until, t + make_interval(secs => %(pause)s)),
+    paused_until = GREATEST(budget.paused_until, t + make_interval(secs => %(pause)s))
+FROM counted WHERE budget.id = counted.id
+RETURNING budget.learned, budget.paused_until"""  # noqa: S608
 _FAILED: Final = """
 WITH clock AS (SELECT COALESCE(to_timestamp(%(now)s), clock_timestamp()) AS t)
 UPDATE tenants_oauthclient
@@ -110,14 +118,22 @@ SET failures = 0, failure = '', opened_at = NULL, probe_at = NULL, probes = 0
 WHERE tenant_id = %(tenant)s AND client_id = %(client)s AND (failures > 0 OR opened_at IS NOT NULL)
 RETURNING told_open"""
 _MAKE: Final = """
-INSERT INTO tenants_oauthclient (tenant_id, client_id) VALUES (%(tenant)s, %(client)s)
-ON CONFLICT (tenant_id, client_id) DO NOTHING RETURNING id"""
+WITH budget AS (
+    INSERT INTO tenants_requestbudget (login_host, client_id) VALUES (%(host)s, %(client)s)
+    ON CONFLICT (login_host, client_id) DO NOTHING RETURNING id
+), own AS (
+    INSERT INTO tenants_oauthclient (tenant_id, client_id) VALUES (%(tenant)s, %(client)s)
+    ON CONFLICT (tenant_id, client_id) DO NOTHING RETURNING id
+)
+SELECT id FROM budget UNION ALL SELECT id FROM own"""
 _BEGIN_TURN: Final = """
 WITH clock AS (SELECT COALESCE(to_timestamp(%(now)s), clock_timestamp()) AS t)
 UPDATE tenants_oauthclient SET swept_until = t + make_interval(secs => %(turn)s)
 FROM clock
 WHERE tenant_id = %(tenant)s AND client_id = %(client)s AND (swept_until IS NULL OR swept_until <= t)
-    AND (opened_at IS NULL OR probe_at <= t) AND (paused_until IS NULL OR paused_until <= t)
+    AND (opened_at IS NULL OR probe_at <= t) AND NOT EXISTS (
+        SELECT FROM tenants_requestbudget AS budget
+        WHERE budget.login_host = %(host)s AND budget.client_id = %(client)s AND budget.paused_until > t)
 RETURNING id"""
 _END_TURN: Final = """
 UPDATE tenants_oauthclient SET swept_until = NULL
@@ -223,6 +239,7 @@ class Reach:
         given = {
             "tenant": self._tenant.pk,
             "client": self._tenant.client_id,
+            "host": self._tenant.budget_key[0],
             "now": None if self._clock is None else self._clock(),
             "rate": rate_of(self._tenant),
             "slots": _SLOTS,
@@ -308,23 +325,32 @@ class Standing:
         }
 
 
-def standing_of(tenant: "Tenant", *, clients: Mapping[object, OAuthClient] | None = None) -> Standing:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a tenant's OAuth client: its own row, and the budget that it may share with another tenant."""
+
+    own: OAuthClient
+    budget: RequestBudget
+
+
+def standing_of(tenant: "Tenant", *, clients: Mapping[object, Known] | None = None) -> Standing:
     """Give how the way to a tenant stands; with `clients` (`clients_of`) without asking the database."""
-    client = (clients_of([tenant]) if clients is None else clients).get(tenant.pk)
+    known = (clients_of([tenant]) if clients is None else clients).get(tenant.pk)
     rate = rate_of(tenant)
-    if client is None or client.client_id != tenant.client_id:
+    if known is None or known.own.client_id != tenant.client_id:
         return Standing(rate=rate, allowed=rate, used=0)
+    client, budget = known.own, known.budget
     now = datetime.now(UTC)
     allowed = float(rate)
-    if client.learned is not None and client.learned_at is not None:
-        minutes = max(0.0, (now - client.learned_at).total_seconds()) / 60
-        allowed = min(rate, client.learned + rate / 20 * minutes)
-    gone = max(0, math.floor(now.timestamp()) - client.spent_second)
+    if budget.learned is not None and budget.learned_at is not None:
+        minutes = max(0.0, (now - budget.learned_at).total_seconds()) / 60
+        allowed = min(rate, budget.learned + rate / 20 * minutes)
+    gone = max(0, math.floor(now.timestamp()) - budget.spent_second)
     return Standing(
         rate=rate,
         allowed=allowed,
-        used=sum(client.spent[: max(0, _SLOTS - gone)]),
-        paused_until=client.paused_until if client.paused_until and client.paused_until > now else None,
+        used=sum(budget.spent[: max(0, _SLOTS - gone)]),
+        paused_until=budget.paused_until if budget.paused_until and budget.paused_until > now else None,
         down_since=client.opened_at,
         probe_at=client.probe_at,
         failures=client.failures,
@@ -332,11 +358,17 @@ def standing_of(tenant: "Tenant", *, clients: Mapping[object, OAuthClient] | Non
     )
 
 
-def clients_of(tenants: "Sequence[Tenant]") -> dict[object, OAuthClient]:
-    """Give what is known of each tenant's OAuth client, by the tenant's id, with one query."""
-    named = {(tenant.pk, tenant.client_id) for tenant in tenants}
+def clients_of(tenants: "Sequence[Tenant]") -> dict[object, Known]:
+    """Give what is known of each tenant's OAuth client, by the tenant's id, with two queries."""
+    named = {(tenant.pk, tenant.client_id): tenant.budget_key for tenant in tenants}
+    shared = RequestBudget.objects.filter(client_id__in={tenant.client_id for tenant in tenants})
+    budgets = {(budget.login_host, budget.client_id): budget for budget in shared}
     found = OAuthClient.objects.filter(tenant__in=tenants).defer("token_sealed")
-    return {client.tenant_id: client for client in found if (client.tenant_id, client.client_id) in named}
+    return {
+        client.tenant_id: Known(client, budgets.get(key) or RequestBudget(spent=[], spent_second=0))
+        for client in found
+        if (key := named.get((client.tenant_id, client.client_id))) is not None
+    }
 
 
 def tell_trail(tenant: "Tenant") -> bool:

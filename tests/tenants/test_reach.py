@@ -109,6 +109,27 @@ def test_two_tenants_share_no_budget(practice: PracticeServer, tenant: Tenant, c
     assert drained(Reach(other, clock=clock), Purpose.SWEEP) == 80
 
 
+def test_two_tenants_with_one_oauth_client_share_its_budget_its_pauses_and_what_a_429_taught(
+    practice: PracticeServer, tenant: Tenant, clock: Clock
+) -> None:
+    twin = making.make_tenant(practice, "tailspin", requests_a_minute=100)
+    twin.client_id, twin.login_url = tenant.client_id, f"{tenant.login_url}/"
+    first, second = Reach(tenant, clock=clock), Reach(twin, clock=clock)
+    assert drained(first, Purpose.SWEEP) == 80
+    assert drained(second, Purpose.SWEEP) == 0
+    assert drained(second, Purpose.ROLLBACK) == 20
+    assert not first.admit(Purpose.ROLLBACK).granted
+    clock.now += 120
+    first.throttled(30)
+    assert "asked Tailspin Outdoor for a pause" in second.admit(Purpose.PERSON).why
+    assert not second.begin_turn()
+    assert failing(first, 5)
+    assert not second.admit(Purpose.ROLLBACK).down, "whether a tenant answers is asked of each by itself"
+    elsewhere = making.make_tenant(practice, "lamna", requests_a_minute=100)
+    elsewhere.client_id, elsewhere.login_url = tenant.client_id, "http://127.0.0.1:9"
+    assert Reach(elsewhere, clock=clock).admit(Purpose.SWEEP).granted
+
+
 WORKER = """
 import sys, django
 django.setup()

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from console.practice.server import PracticeServer
 from tenants import connections, pacing, reach, tasks
-from tenants.models import OAuthClient, Snapshot, Tenant, TrackedConfig
+from tenants.models import OAuthClient, RequestBudget, Snapshot, Tenant, TrackedConfig
 from tenants.reach import Reach
 from tenants.remote import Limits, Purpose
 from tests import world as making
@@ -73,9 +73,11 @@ def test_of_two_hundred_tenants_forty_are_in_trouble_and_the_others_are_all_look
     practice: PracticeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "SWEEP_LIMITS", HURRIED)
-    hanging = tenants_of(practice, "tailspin", 20)
-    refusing = tenants_of(practice, "lamna", 20)
-    fine = tenants_of(practice, "northwind", 160)
+    # They all bear one client for each organization, and so share its budget.
+    plenty = {"requests_a_minute": 10_000}
+    hanging = tenants_of(practice, "tailspin", 20, **plenty)
+    refusing = tenants_of(practice, "lamna", 20, **plenty)
+    fine = tenants_of(practice, "northwind", 160, **plenty)
     track(hanging, queues_of(practice, "tailspin")[:3])
     track(refusing, queues_of(practice, "lamna")[:3])
     track(fine, queues_of(practice, "northwind")[:1])
@@ -164,7 +166,7 @@ def test_no_sweep_asks_before_the_time_that_a_429_named(practice: PracticeServer
     assert reach.standing_of(tenant).paused_until is not None
     checked = run("tenant", "check", tenant.slug, "--json").document
     assert "asked for a pause until" in " ".join(one["message"] for one in checked["checks"])
-    OAuthClient.objects.update(paused_until=timezone.now())
+    RequestBudget.objects.update(paused_until=timezone.now())
     assert tasks.sweep_configs() == 3
 
 
