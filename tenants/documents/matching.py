@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from operator import lt
+from itertools import compress, count
+from operator import lt, ne
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tenants.documents.canonical import canonical_bytes
@@ -53,23 +54,26 @@ _ALIKE: Final = 1 / 3
 class Matching:
     """Say which items stay in order (`stays`, pairs of indexes) and which moved (`moves`, after index to before index).
 
-    Indexes in neither are removed or added. `identity` is the member that told the items apart, if one did.
+    Indexes in neither are removed or added. So many items at both `ends` are the same and named nowhere else.
+    `identity` is the member that told the items apart, if one did.
     """
 
     stays: Sequence[tuple[int, int]]
     moves: dict[int, int] = field(default_factory=dict)
     identity: str | None = None
+    ends: tuple[int, int] = (0, 0)
 
     def in_order(self, before_length: int, after_length: int) -> Iterator[tuple[int | None, int | None]]:
-        """Give the indexes in the order of the merged list: pairs that stay, (i, None) gone, (None, j) arrived."""
-        return merged_order(self.stays, before_length, after_length)
+        """Give the indexes between the ends in merged order: pairs that stay, (i, None) gone, (None, j) arrived."""
+        start, end = self.ends
+        return merged_order(self.stays, before_length - end, after_length - end, start=start)
 
 
 def merged_order(
-    stays: Sequence[tuple[int, int]], before_length: int, after_length: int
+    stays: Sequence[tuple[int, int]], before_length: int, after_length: int, *, start: int = 0
 ) -> Iterator[tuple[int | None, int | None]]:
     """Give the indexes in merged order; between two items that stay, those that went come before those that came."""
-    next_before = next_after = 0
+    next_before = next_after = start
     for i, j in (*stays, (before_length, after_length)):
         for gone in range(next_before, i):
             yield gone, None
@@ -126,18 +130,28 @@ def match_items(before: list[Value], after: list[Value], *, identity_keys: Seque
     """Give who is who in two lists; `identity_keys` are tried first, in their order."""
     if not before or not after:
         return Matching([])
+    ends = _common_ends(before, after)
     identified = _by_identity(before, after, identity_keys)
     if identified is None:
-        matching = _by_content(before, after)
+        matching = _by_content(before, after, ends)
     else:
-        identity, before_tokens, after_tokens = identified
-        if before_tokens == after_tokens:
-            return Matching([(index, index) for index in range(len(before))], identity=identity)
-        matching = _settled(before_tokens, after_tokens, identity)
+        identity = identified[0]
+        matching = _settled(*identified, ends)
         if identity in identity_keys and identity not in _NAMING:
             return matching
     _pair_edited(before, after, matching)
     return matching
+
+
+def _common_ends(before: list[Value], after: list[Value]) -> tuple[int, int]:
+    """Give how many items are the same at the start, and how many of the others at the end; found in C."""
+    shorter = min(len(before), len(after))
+    start = next(compress(count(), map(ne, before, after)), shorter)
+    end = min(next(compress(count(), map(ne, reversed(before), reversed(after))), shorter), shorter - start)
+    return (
+        start if same_truths(before[:start], after[:start]) else 0,
+        end if same_truths(before[len(before) - end :], after[len(after) - end :]) else 0,
+    )
 
 
 def _token(value: Value) -> Hashable:
@@ -192,7 +206,7 @@ def _by_identity(
     before: list[Value], after: list[Value], identity_keys: Sequence[str]
 ) -> tuple[str, list[Hashable], list[Hashable]] | None:
     """Find the member that tells the items apart: the first that also finds an item again, else the first."""
-    if set(map(type, before)) != {dict} or set(map(type, after)) != {dict}:
+    if type(before[0]) is not dict or set(map(type, before)) != {dict} or set(map(type, after)) != {dict}:
         return None
     before_objects, after_objects = cast("list[dict[str, Value]]", before), cast("list[dict[str, Value]]", after)
     first = None
@@ -222,39 +236,34 @@ def _unique_tokens(items: list[dict[str, Value]], key: str, *, text_only: bool) 
     return found if len(set(found)) == len(found) else None
 
 
-def _settled(before_tokens: list[Hashable], after_tokens: list[Hashable], identity: str) -> Matching:
+def _settled(
+    identity: str, before_tokens: list[Hashable], after_tokens: list[Hashable], ends: tuple[int, int]
+) -> Matching:
     """Tell staying from moved items where each token is unique."""
-    places = {token: index for index, token in enumerate(before_tokens)}
-    pairs = [(places[token], j) for j, token in enumerate(after_tokens) if token in places]
+    start, end = ends
+    places = {before_tokens[i]: i for i in range(start, len(before_tokens) - end)}
+    pairs = [(places[token], j) for j in range(start, len(after_tokens) - end) if (token := after_tokens[j]) in places]
     staying = _longest_increasing([i for i, _ in pairs])
+    if len(staying) == len(pairs):
+        return Matching(pairs, {}, identity, ends)
     stays = [pairs[position] for position in staying]
     kept = set(staying)
     moves = {j: i for position, (i, j) in enumerate(pairs) if position not in kept}
-    return Matching(stays, moves, identity)
+    return Matching(stays, moves, identity, ends)
 
 
-def _by_content(before: list[Value], after: list[Value]) -> Matching:
-    """Match equal items: the same ends first, then the longest common subsequence, then what moved.
+def _by_content(before: list[Value], after: list[Value], ends: tuple[int, int]) -> Matching:
+    """Match equal items: a longest common subsequence between the ends, then what moved.
 
     Deep inside two items a 1 may still stand where the other has true: whoever walks the pairs sees that.
     """
-    start, shorter = 0, min(len(before), len(after))
-    while start < shorter and _equal(before[start], after[start]):
-        start += 1
-    end = 0
-    while end < shorter - start and _equal(before[-1 - end], after[-1 - end]):
-        end += 1
+    start, end = ends
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     known: dict[frozenset[str], list[Value]] = {}
-    middle = _few_edits(old, new)
-    if middle is None:
-        before_tokens, after_tokens = _tokens(old, known), _tokens(new, known)
-        middle = common_subsequence(before_tokens, after_tokens)
-    stays = [(index, index) for index in range(start)]
-    stays += [(start + i, start + j) for i, j in middle]
-    stays += [(len(before) - back, len(after) - back) for back in range(end, 0, -1)]
-
-    staying_before, staying_after = {i for i, _ in middle}, {j for _, j in middle}
+    common = _few_edits(old, new)
+    if common is None:
+        common = common_subsequence(_tokens(old, known), _tokens(new, known))
+    staying_before, staying_after = {i for i, _ in common}, {j for _, j in common}
     gone = [i for i in range(len(old)) if i not in staying_before]
     come = [j for j in range(len(new)) if j not in staying_after]
     free: dict[Hashable, list[int]] = {}
@@ -265,11 +274,7 @@ def _by_content(before: list[Value], after: list[Value]) -> Matching:
         for j, token in zip(come, _tokens([new[j] for j in come], known), strict=True)
         if free.get(token)
     }
-    return Matching(stays, moves)
-
-
-def _equal(one: Value, other: Value) -> bool:
-    return one == other and (type(one) is bool) is (type(other) is bool)
+    return Matching([(start + i, start + j) for i, j in common], moves, None, ends)
 
 
 def _few_edits(before: list[Value], after: list[Value]) -> list[tuple[int, int]] | None:
@@ -279,6 +284,8 @@ def _few_edits(before: list[Value], after: list[Value]) -> list[tuple[int, int]]
     """
     if not before or not after:
         return []
+    if bool in set(map(type, before)) | set(map(type, after)):
+        return None  # Python takes true for 1
     most = 2 * math.isqrt(len(before) + len(after))
     reached = {1: 0}
     history: list[dict[int, int]] = []
@@ -288,7 +295,7 @@ def _few_edits(before: list[Value], after: list[Value]) -> list[tuple[int, int]]
             down = diagonal == -edits or (diagonal != edits and reached[diagonal - 1] < reached[diagonal + 1])
             i = reached[diagonal + 1] if down else reached[diagonal - 1] + 1
             j = i - diagonal
-            while i < len(before) and j < len(after) and _equal(before[i], after[j]):
+            while i < len(before) and j < len(after) and before[i] == after[j]:
                 i, j = i + 1, j + 1
             reached[diagonal] = i
             if i >= len(before) and j >= len(after):
@@ -358,8 +365,9 @@ def _pair_edited(before: list[Value], after: list[Value], matching: Matching) ->
     """Add pairs of unmatched items that stand in the same gap and are alike: they were edited, not replaced."""
     moved_away = set(matching.moves.values())
     pairs = []
-    next_before = next_after = 0
-    for i, j in (*matching.stays, (len(before), len(after))):
+    start, end = matching.ends
+    next_before = next_after = start
+    for i, j in (*matching.stays, (len(before) - end, len(after) - end)):
         if i > next_before and j > next_after:
             gone = [index for index in range(next_before, i) if index not in moved_away]
             arrived = [index for index in range(next_after, j) if index not in matching.moves]
