@@ -1,69 +1,38 @@
 """Hold the platform's own log against the console's database: five promises, judged without the console's judge."""
 
-import hashlib
-import json
-from collections import Counter
-
-from django.db import connection
-
-from rollbacks.models import Attempt, AuditEntry, Rollback, Send
+from rollbacks.models import Attempt, Rollback
 from rollbacks.states import State
-from tests.torture import promises
+from tests.torture import promises, records
 from tests.torture.history import History
 from tests.torture.simulated import Accepted
-from tests.torture.stage import BEGINNING
 
 
 def faults_of(history: History) -> list[str]:
     """Give every promise that this history broke, in whole sentences; empty where all hold."""
     found: list[str] = []
-    attempts = list(
-        Attempt.objects.filter(rollback__in=history.rollbacks).select_related("step", "rollback").order_by("opened_at")
+    history.attempts = attempts = list(
+        Attempt.objects.filter(rollback__in=history.rollbacks)
+        .select_related("step", "rollback")
+        .prefetch_related("sends", "rollback__approvals__approver")
+        .order_by("opened_at")
     )
+    entries = records.entries_of(history)
     ours = [write for write in history.platform.accepted if write.ours]
     for write in ours:
         mine = [one for one in attempts if bytes(one.step.body) == write.body]
         if len(mine) != 1:
             found.append(f"the accepted write of version {write.after.version} belongs to {len(mine)} attempts")
-    found += _unaudited(history, attempts, ours)
+    known = {bytes(attempt.step.body) for attempt in attempts}
+    if any(body not in known for _, _, body in history.sent):
+        found.append("a write left that belongs to no attempt")
     for attempt in attempts:
         mine_of = [write for write in ours if write.body == bytes(attempt.step.body)]
+        found += records.faults_of(history, attempt, entries)
         found += _lost_update(history, attempt, mine_of)
         found += _false_verdict(history, attempt, mine_of)
     found += _stuck(history, attempts)
     found += promises.broken(history, attempts)
-    found += _chain(history)
-    return found
-
-
-def _unaudited(history: History, attempts: list[Attempt], ours: list[Accepted]) -> list[str]:
-    found = []
-    for attempt in attempts:
-        entries = AuditEntry.objects.filter(attempt=attempt).order_by("seq")
-        counted = Counter(entry.action for entry in entries)
-        sends = list(attempt.sends.order_by("number"))
-        if counted["write.intent"] != 1:
-            found.append(f"an attempt has {counted['write.intent']} intents")
-            continue
-        closed = attempt.state == Attempt.State.CLOSED
-        if counted["write.outcome"] != int(closed):
-            found.append(f"an attempt that is {attempt.state} has {counted['write.outcome']} outcomes")
-        if counted["write.resend"] != max(0, len(sends) - 1):
-            found.append(f"{len(sends)} sends have {counted['write.resend']} entries of a re-send")
-        body = bytes(attempt.step.body)
-        left = [micros for micros, _, sent in history.sent if sent == body]
-        if len(left) > len(sends):
-            found.append(f"{len(left)} writes left, and {len(sends)} are on record")
-        intent = next(entry for entry in entries if entry.action == "write.intent")
-        at = (intent.at - BEGINNING).total_seconds() * 1e6
-        if any(micros < at for micros in left):
-            found.append("a write left before its intent")
-        if any(write.micros < at for write in ours if write.body == body):
-            found.append("a write was accepted before its intent")
-    known = {bytes(attempt.step.body) for attempt in attempts}
-    if any(body not in known for _, _, body in history.sent):
-        found.append("a write left that belongs to no attempt")
-    return found
+    return found + records.chain_faults(entries)
 
 
 def _lost_update(history: History, attempt: Attempt, mine: list[Accepted]) -> list[str]:
@@ -105,7 +74,7 @@ def _false_verdict(history: History, attempt: Attempt, mine: list[Accepted]) -> 
         "indeterminate": True,
     }.get(attempt.verdict, False)
     found = []
-    if not true:
+    if not true and not records.assumed_wrongly(history, attempt):
         found.append(
             f"the verdict {attempt.verdict} is false: {len(mine)} of ours accepted, "
             f"live is {history.platform.live.version}, base {base.version}, evidence {attempt.evidence}"
@@ -135,32 +104,18 @@ def _stuck(history: History, attempts: list[Attempt]) -> list[str]:
     return found
 
 
-def _chain(history: History) -> list[str]:
-    previous, found = bytes(32), []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq, payload, previous_hash, hash FROM rollbacks_auditentry WHERE tenant_id = %s ORDER BY seq",
-            [history.tenant.pk],
-        )
-        rows = cursor.fetchall()
-    for number, (seq, payload, named, own) in enumerate(rows, 1):
-        linked = hashlib.sha256(b"\x00" + previous + hashlib.sha256(bytes(payload)).digest()).digest()
-        if seq != number or bytes(named) != previous or bytes(own) != linked or json.loads(payload)["seq"] != seq:
-            found.append(f"entry {number} of the chain does not hold")
-            break
-        previous = linked
-    return found
-
-
 def verdicts(history: History) -> list[str]:
     """Name how each rollback ended: its attempts' verdicts, or its state where it came to no attempt."""
     told = []
     for rollback in Rollback.objects.filter(pk__in=history.rollbacks).order_by("requested_at"):
-        attempts = list(Attempt.objects.filter(rollback=rollback))
-        told += [one.verdict or "open, waits for a person" for one in attempts] or [f"no attempt: {rollback.state}"]
+        own = [one for one in history.attempts if one.rollback_id == rollback.pk]
+        told += [_told(history, one) for one in own] or [f"no attempt: {rollback.state}"]
     return told
 
 
-def sends(history: History) -> int:
-    """Count the sends on record."""
-    return Send.objects.filter(attempt__rollback__in=history.rollbacks).count()
+def _told(history: History, attempt: Attempt) -> str:
+    if not attempt.verdict:
+        return "open, waits for a person"
+    if records.assumed_wrongly(history, attempt):
+        return f"{attempt.verdict}, as far as what it names as assumed holds; it did not"
+    return attempt.verdict

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.db import connection
 
 from rollbacks import tasks
 from tenants.remote import Answer, ConnectionLost, TimedOut, Unreachable
-from tests.torture import faults, simulated
+from tests.torture import asking, faults, simulated
 from tests.torture.people import People
 from tests.torture.preparing import HOST, Beginning, content_of, put_back
 from tests.torture.simulated import KINDS, Content, Platform, Reply, Request
@@ -19,6 +20,7 @@ from tests.torture.standing import STANDING as _STANDING
 from tests.torture.standing import Row, Standing
 
 if TYPE_CHECKING:
+    from rollbacks.models import Attempt
     from tenants.models import Tenant, TrackedConfig
 
 ORGANIZATION: Final = "5b0c1a3e-7d52-4f0b-9c39-0e6f3b1f7a10"
@@ -37,6 +39,16 @@ WAYS: Final = ("plain", "people", "wire")
 """How a history is played: as it is, with people who do more than ask, over a socket of the real HTTP client."""
 
 
+@dataclass
+class Carried:
+    """One write that left, and its answer where one came."""
+
+    micros: int
+    request: Request
+    status: int | None = None
+    correlation_id: str = ""
+
+
 class History:
     """What one seed leads to."""
 
@@ -53,7 +65,10 @@ class History:
         self.way = way
         self.stage = Stage(seed)
         chance = self.stage.random
-        self.kind = kind or chance.choices(KINDS, (6, 3, 1))[0]
+        drawn = faults.draw(seed, chance) if given is None else given
+        # Only where there is an ETag can somebody alter it.
+        altered = given is None and any(fault.kind == "weak ETag" for fault in drawn)
+        self.kind = kind or (KINDS[0] if altered else chance.choices(KINDS, (6, 3, 1))[0])
         self.platform = Platform(
             self.kind,
             ORGANIZATION,
@@ -63,18 +78,15 @@ class History:
             lost_race=chance.choice((409, 412)),
             equal_write_succeeds=chance.random() < 0.5,
         )
-        self.plan = faults.Plan(faults.draw(chance, chance.randint(0, 6)) if given is None else given)
+        self.plan = faults.Plan(drawn)
         if beyond:
             self.platform.names_authors, self.platform.equal_write_succeeds = False, True
-        elif not self.platform.tells_authors:
-            # What the table of PROTOCOL.md takes for proof where the platform names nobody; two tests show either.
-            self.platform.equal_write_succeeds = False
-            self.plan.faults = [fault for fault in self.plan.faults if fault.kind != "server alters"]
         self.workers = chance.randint(1, 8) if given is None else 2
         self.foreign = [
             chance.choice(("before a write", "after a write", "at a moment"))
             for _ in range(chance.choices((0, 1, 2, 3, 4), (6, 4, 2, 1, 1))[0] if given is None else 0)
         ]
+        self.foreign_writers = len(self.foreign)
         self.requests = chance.choice((1, 1, 1, 2)) if given is None else 1
         self.people = People(self) if way == "people" else None
         self.commits: list[tuple[str, str]] = []
@@ -99,7 +111,12 @@ class History:
         """Every read of the object that a worker got an answer to: when, whose, what it showed."""
         self.effects: list[tuple[int, bytes]] = []
         """Every write that the platform accepted: which of those that left, counted from one, and what."""
+        self.carried: list[Carried] = []
+        """The same with its answer, as far as it got one."""
+        self.attempts: list[Attempt] = []
+        """What the console has on record of it, once the checker has asked."""
         self.stuck = False
+        self.asked_again = 0
         self._weak = 0
         self._exchanges = 0
         self.tenant: Tenant
@@ -190,6 +207,10 @@ class History:
             return LONGEST_REST
         return (min(moments) - BEGINNING).total_seconds() - self.stage.micros / 1e6
 
+    def nothing_is_open(self) -> bool:
+        """Whether no attempt is open, nor anything queued."""
+        return not any(row.opened or row.queued for row in self._standing().rows)
+
     def _settled(self) -> bool:
         elapsed = (self.stage.micros - MICROS_BEFORE) / 1e6
         if elapsed > QUIET_AFTER:
@@ -199,7 +220,7 @@ class History:
             return True
         if self.queue or self.stage.next_event() is not None:
             return False
-        return self._standing().settled
+        return self._standing().settled and not (self.plan.missed() and asking.ask_again(self))
 
     # The way
 
@@ -235,7 +256,10 @@ class History:
         watched = path.partition("?")[0] == self.kind.path
         if watched:
             self.point(f"{method}: leaves")
+        carried = None
         if watched and method == "PUT":
+            carried = Carried(self.stage.micros, request)
+            self.carried.append(carried)
             reply = self._write(actor, request, limits)
         else:
             reply = self._read(request, watched=watched)
@@ -245,7 +269,10 @@ class History:
         if watched:
             self.point(f"{method}: answered")
         self.stage.tell(actor.name, f"{method} {path} answered with {reply.status} {reply.etag or ''}".rstrip())
-        return self._received(reply)
+        answer = self._received(reply)
+        if carried is not None:
+            carried.status, carried.correlation_id = answer.status, answer.correlation_id
+        return answer
 
     def _read(self, request: Request, *, watched: bool) -> Reply:
         self.stage.wait(self.stage.random.uniform(0.004, 0.08))
@@ -258,19 +285,27 @@ class History:
             reply = Reply(reply.status, reply.body, changed)
         return reply
 
-    def _write(self, actor: Actor, request: Request, limits: Any) -> Reply:  # noqa: C901 - one case for each fault
-        stage, chance = self.stage, self.stage.random
+    def _write(self, actor: Actor, request: Request, limits: Any) -> Reply:
+        stage = self.stage
         self.sent.append((stage.micros, actor.name, request.body))
         fault = self.plan.for_write()
         around = self.plan.around_write()
         names = [str(one) for one in ([fault] if fault else []) + around]
         stage.tell(actor.name, f"PUT {self._digest(request)} {names or ''}".rstrip())
         for one in around:
-            self._happen(one)
+            self._happen(one, request)
+        try:
+            return self._carry(fault, request, limits)
+        finally:
+            if not actor.dead and any(one.kind == "lease overrun" for one in around):
+                stage.wait(90.0)
+
+    def _carry(self, fault: faults.Fault | None, request: Request, limits: Any) -> Reply:  # noqa: C901 - a case each
+        stage, chance = self.stage, self.stage.random
         kind = fault.kind if fault else ""
         if kind == "refused connection":
             raise Unreachable("The host could not be reached, so nothing was sent.", sent=False)
-        arrives = partial(self._arrive, request)
+        arrives = partial(self._deliver, request)
         stage.wait(chance.uniform(0.004, 0.08))
         try:
             self.point("PUT: under way")
@@ -321,26 +356,28 @@ class History:
                 if fault.coin:
                     arrives()
                 return Reply(200, b"<!doctype html><title>Signed out</title>", content_type="text/html")
-            case "duplicated delivery":
-                first, second = arrives(), arrives()
-                return second if fault.coin else first
-            case "delayed duplicate":
-                stage.later(fault.seconds, arrives)
-                return arrives()
             case "delayed delivery":
                 stage.later(limits.total_seconds + fault.seconds, arrives)
                 stage.wait(limits.total_seconds)
                 raise late
-            case "lease overrun":
-                reply = arrives()
-                stage.wait(90.0)
-                return reply
-            case "server alters":
-                self.platform.alters = 1
-                return arrives()
         raise AssertionError(kind)
 
-    def _happen(self, fault: faults.Fault) -> None:
+    def _deliver(self, request: Request) -> Reply:
+        """Let a write arrive, perhaps more than once."""
+        delivery = {fault.kind: fault for fault in self.plan.delivery()}
+        if delivery:
+            self.stage.tell("the way", f"PUT {self._digest(request)} {[str(one) for one in delivery.values()]}")
+        if "server alters" in delivery:
+            self.platform.alters = 1
+        reply = self._arrive(request)
+        if "duplicated delivery" in delivery:
+            second = self._arrive(request)
+            reply = second if delivery["duplicated delivery"].coin else reply
+        if "delayed duplicate" in delivery:
+            self.stage.later(delivery["delayed duplicate"].seconds, partial(self._arrive, request))
+        return reply
+
+    def _happen(self, fault: faults.Fault, request: Request) -> None:
         match fault.kind:
             case "stale reads":
                 self.platform.lag_micros = round(min(fault.seconds, LONGEST_LAG) * 1e6)
@@ -348,13 +385,13 @@ class History:
             case "weak ETag":
                 self._weak = 2 if fault.coin else 1
             case "equal foreign write":
-                wanted = self.targets[self.rollbacks[0]]
+                wanted = self.platform.content_in(request)
                 if fault.coin:
                     self._write_elsewhere(wanted)
                 else:
                     self.stage.later(0.2, partial(self._write_elsewhere, wanted))
             case "redelivered task":
-                self.stage.later(min(fault.seconds, 90.0), partial(self.ring, self.rollbacks[0]))
+                self.stage.later(min(fault.seconds, 90.0), partial(self.ring, self.rollbacks[-1]))
 
     def _arrive(self, request: Request) -> Reply:
         if "before a write" in self.foreign:

@@ -79,7 +79,7 @@ def rehearse(stage: Stage, platform: Platform, *, requests: int) -> Beginning:
     for number in range(1, requests + 1):
         rollback = actions.request_rollback(
             config,
-            _target(config, platform.kind, number),
+            snapshot_of(config, platform.kind, number),
             reason="Retention rules misfire since last night",
             acting_user=alice,
         )
@@ -108,7 +108,8 @@ def _look(config: TrackedConfig, stage: Stage) -> None:
     config.refresh_from_db()
 
 
-def _target(config: TrackedConfig, kind: Kind, number: int) -> Snapshot:
+def snapshot_of(config: TrackedConfig, kind: Kind, number: int) -> Snapshot:
+    """Give the kept snapshot of one of the object's first versions."""
     if kind.level == "C":
         return config.snapshots.order_by("pk")[number - 1]
     return config.snapshots.get(version=number)

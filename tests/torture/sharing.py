@@ -11,6 +11,7 @@ import django
 from django.conf import settings
 from django.db import connection, connections
 
+from tenants import aside
 from tests.torture import stage
 
 Share = TypeVar("Share")
@@ -53,6 +54,9 @@ def share_out(
 
 
 def _copy(number: int) -> str:
+    # Nobody may be on a database that is copied: neither workers of earlier histories nor the shared budget's session.
+    stage.dismiss()
+    aside.close()
     connections.close_all()
     connection.creation.clone_test_db(suffix=str(number), verbosity=0, autoclobber=True)
     return str(connection.creation.get_test_db_clone_settings(str(number))["NAME"])

@@ -7,7 +7,7 @@ console's database. It knows nothing of faults: `faults` stands between it and t
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 CLIENT: Final = "7f1d8f7a-5e0c-4a43-9f0d-9a3f6b1c2d01"
@@ -97,6 +97,8 @@ class Accepted:
     if_match: str | None
     before: Revision
     after: Revision
+    altered: bool = False
+    """Whether it was stored otherwise than it was sent."""
 
 
 @dataclass
@@ -112,6 +114,8 @@ class Platform:
     equal_write_succeeds: bool = False
     etag_of_content: bool = False
     """The ETag is of the content alone, so it comes back when the content does."""
+    answered_equal_writes: int = 0
+    """So many writes were not stored and yet answered as a success, because what they ask for stood already."""
     alters: int = 0
     """So many of the next writes are stored otherwise than they were sent."""
     lag_micros: int = 0
@@ -194,18 +198,26 @@ class Platform:
                 shown["modifiedByApp"] = {"id": revision.app, "name": "Config Vault"}
         return Reply(200, _bytes(shown), self._etag(revision))
 
-    def _put(self, request: Request) -> Reply:
+    def content_in(self, request: Request) -> Content:
+        """Give what a write asks to be stored."""
         sent = json.loads(request.body)
-        content = {name: sent[name] for name in self.kind.members if name in sent}
-        refused = self._refusal(request, sent)
+        return {name: sent[name] for name in self.kind.members if name in sent}
+
+    def _put(self, request: Request) -> Reply:
+        content = self.content_in(request)
+        refused = self._refusal(request, json.loads(request.body))
         if refused is not None:
             if self.equal_write_succeeds and content == self.live.content:
+                self.answered_equal_writes += 1
                 return self._show(self.live)
             return refused
-        if self.alters > 0:
+        altered = self.alters > 0
+        if altered:
             self.alters -= 1
             content = {**content, "name": f"{content['name']} (checked)"}
         self._store(content, ours=True, by=CLIENT, body=request.body, if_match=request.if_match)
+        if altered:
+            self.accepted[-1] = replace(self.accepted[-1], altered=True)
         return self._show(self.live)
 
     def _refusal(self, request: Request, sent: Content) -> Reply | None:

@@ -7,11 +7,12 @@ done by whoever holds the baton. The same seed gives the same history, line by l
 """
 
 import bisect
+import contextlib
 import heapq
 import queue
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -46,6 +47,16 @@ _HERE = threading.local()
 def here() -> "tuple[Stage, Actor] | None":
     """Give the stage and the actor of this thread; None outside of a history."""
     return getattr(_HERE, "standing", None)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let this thread do something apart from the history for a while: nobody else acts, and nothing goes wrong."""
+    standing, _HERE.standing = here(), None
+    try:
+        yield
+    finally:
+        _HERE.standing = standing
 
 
 class _Crew:

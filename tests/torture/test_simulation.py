@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 
 from rollbacks import driving, transitions
 from rollbacks.models import Attempt, Rollback
-from rollbacks.verdicts import Decision, SendNow, SendOutcome, judge
+from rollbacks.verdicts import Close, Decision, SendNow, SendOutcome, judge
 from tenants import connections
 from tenants.resource_types import Refusal
-from tests.torture import faults, simulated, simulation, stage
+from tests.torture import faults, sharing, simulated, simulation, stage
 from tests.torture.faults import Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def fault(kind: str, *, skip: int = 0, seconds: float = 3.0, coin: bool = True, 
     return Fault(kind=kind, skip=skip, seconds=seconds, coin=coin, status=503, point=point)
 
 
-@pytest.mark.parametrize("seed", [7, 49, 133])
+@pytest.mark.parametrize("seed", [7, 49])
 def test_the_same_seed_gives_the_same_history_line_by_line(seed: int) -> None:
     first = simulation.play(seed)
     simulation.clear()
@@ -43,36 +43,49 @@ def test_the_same_seed_gives_the_same_history_line_by_line(seed: int) -> None:
 
 
 def test_a_few_seeds_hold_and_the_report_counts_them() -> None:
-    found = simulation.run(range(1, 11), verified=4)
+    found = simulation.run(range(4, 8), verified=4)
     assert found.broken == {}
-    assert (found.seeds, sum(found.kinds.values())) == (10, 10)
-    assert sum(found.verdicts.values()) >= 10
-    assert simulation.report(found).tried.startswith("10 histories")
+    assert (found.seeds, sum(found.kinds.values())) == (4, 4)
+    assert sum(found.verdicts.values()) >= 4
+    assert simulation.report(found).tried.startswith("4 histories")
 
 
-@pytest.mark.parametrize("kind", [ETAGS, VERSIONS], ids=["etag", "version"])
-@pytest.mark.parametrize("name", [*faults.EXCHANGE, *faults.AROUND])
-def test_each_fault_of_the_way_is_survived_by_itself(name: str, kind: simulated.Kind) -> None:
-    outcome = simulation.play(1000 + faults.KINDS.index(name), given=[fault(name)], kind=kind)
+@pytest.mark.parametrize("name", [*faults.EXCHANGE, *faults.DELIVERY, *faults.AROUND])
+def test_each_fault_of_the_way_is_survived_by_itself(name: str) -> None:
+    """One level each here; `make torture` plays all of them together and on all levels."""
+    number = faults.KINDS.index(name)
+    kind = VERSIONS if number % 2 and name != "weak ETag" else ETAGS
+    outcome = simulation.play(1000 + number, given=[fault(name)], kind=kind)
     assert outcome.broken == []
-    if name != "server alters":
-        assert outcome.hits == [name]
+    assert outcome.hits == [name]
 
 
-@pytest.mark.parametrize("point", faults.POINTS)
-def test_a_worker_may_die_at_each_named_point(point: str) -> None:
+@pytest.mark.parametrize("point", faults.POINTS[1::3])
+def test_a_worker_may_die_at_named_points(point: str) -> None:
     outcome = simulation.play(2000 + faults.POINTS.index(point), given=[fault("worker death", point=point)], kind=ETAGS)
     assert outcome.broken == []
     if point.partition(":")[0] not in ("refuse_run", "mark_overdue"):
         assert outcome.hits == ["worker death"]
+        assert outcome.places == [f"worker death ({point})"]
         assert outcome.verdicts[0] in ("verified", "reached")
 
 
 @pytest.mark.parametrize("name", faults.TRANSACTIONS)
-@pytest.mark.parametrize("coin", [True, False], ids=["took effect", "was lost"])
-def test_the_answer_to_each_commit_may_be_lost(name: str, coin: bool) -> None:
-    outcome = simulation.play(3000, given=[fault("lost answer of COMMIT", point=name, coin=coin)], kind=ETAGS)
+def test_the_answer_to_each_commit_may_be_lost(name: str) -> None:
+    took_effect = faults.TRANSACTIONS.index(name) % 2 == 0
+    lost = fault("lost answer of COMMIT", point=name, coin=took_effect)
+    outcome = simulation.play(3000, given=[lost], kind=ETAGS)
     assert outcome.broken == []
+
+
+def test_seeds_that_are_shared_out_come_to_the_same_as_one_after_the_other() -> None:
+    alone = simulation.run(range(21, 25))
+    parts = list(sharing.share_out(simulation.run, [range(21, 23), range(23, 25)], processes=2))
+    together = simulation.Round(21)
+    for part in parts:
+        together.add(part)
+    assert together.digest == alone.digest
+    assert simulation.report(together).tables == simulation.report(alone).tables
 
 
 def test_a_409_that_is_read_as_a_failure_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,14 +137,35 @@ def _never_satisfied(right: object) -> object:
     return judging
 
 
-@pytest.mark.xfail(strict=True, reason="PROTOCOL.md's table takes a 2xx with b + 1 for proof where nobody is named")
-def test_a_2xx_to_an_equal_write_of_somebody_else_is_no_proof() -> None:
+def test_a_2xx_to_an_equal_write_of_somebody_else_is_called_ours_only_with_what_that_assumes() -> None:
     outcome = simulation.play(1, given=[fault("equal foreign write")], kind=VERSIONS, beyond=True)
     assert outcome.broken == []
+    assert outcome.verdicts == ["verified, as far as what it names as assumed holds; it did not"]
 
 
-@pytest.mark.xfail(strict=True, reason="PROTOCOL.md's table takes other content without an answer for somebody else's")
-def test_a_write_that_the_server_altered_is_not_called_somebody_elses_when_its_answer_is_lost() -> None:
+def test_a_write_that_the_server_altered_is_called_somebody_elses_only_with_what_that_assumes() -> None:
     faults_of_both = [fault("worker death", point="PUT: answered"), fault("server alters")]
     outcome = simulation.play(1, given=faults_of_both, kind=ETAGS, beyond=True)
     assert outcome.broken == []
+    assert outcome.verdicts == ["conflict, as far as what it names as assumed holds; it did not"]
+
+
+@pytest.mark.parametrize("given", [["equal foreign write"], ["worker death", "server alters"]], ids=["2xx", "altered"])
+def test_a_verdict_that_keeps_its_assumption_to_itself_is_caught(
+    monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    monkeypatch.setattr(driving, "judge", _silent_about_assumptions(judge))
+    point = {"worker death": "PUT: answered"}
+    drawn = [fault(name, point=point.get(name, "")) for name in given]
+    outcome = simulation.play(1, given=drawn, kind=VERSIONS if len(given) == 1 else ETAGS, beyond=True)
+    assert any("is false" in said for said in outcome.broken), outcome
+
+
+def _silent_about_assumptions(right: object) -> object:
+    def judging(*seen: object, **known: object) -> Decision:
+        decision: Decision = right(*seen, **known)  # type: ignore[operator]
+        if isinstance(decision, Close):
+            decision.evidence.pop("assumes", None)
+        return decision
+
+    return judging
