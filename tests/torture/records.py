@@ -70,7 +70,7 @@ def faults_of(history: History, attempt: Attempt, entries: Sequence[Entry]) -> l
         return [f"an attempt has {len(counted['write.intent'])} intents"]
     [intent] = counted["write.intent"]
     found = _intent(attempt, intent) + _sends(sends, left)
-    if hasattr(history, "carried"):
+    if isinstance(history, History):
         # The matrix of answers plays on a way of its own, which keeps no answers.
         found += _answers(sends, [one for one in history.carried if one.request.body == body], attempt)
     closed = attempt.state == Attempt.State.CLOSED
