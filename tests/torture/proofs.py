@@ -64,6 +64,7 @@ class Proof:
 
 PROOFS: Final = (
     Proof("simulation", "The guarded write under seeded faults"),
+    Proof("schedules", "Every schedule of up to three faults"),
     Proof("matrix", "The matrix of answers"),
     Proof("model", "The protocol as a model, walked whole", on_scratch_database=False),
     Proof("mutants", "Planted bugs that the simulation has to catch"),

@@ -197,6 +197,8 @@ class Play:
         self.moments: list[Moment] = []
         self.lines: list[str] = []
         self.sent: list[tuple[int, str, bytes]] = []
+        self.looks: list[tuple[int, str, bytes]] = []
+        """What reads of the object showed: when, to whom, what."""
         self.depth = 0
         """How many of the code's transactions are open, one in the other."""
         self.opened = ""
@@ -237,6 +239,11 @@ class Play:
     def based_on(self) -> dict[UUID, Revision]:
         """What was live when it was approved."""
         return {self.ground.rollback: self.base}
+
+    @property
+    def people(self) -> SimpleNamespace:
+        """What people did besides: nothing; so what must come of a quiet day is not asked."""
+        return SimpleNamespace(broken=lambda _attempts: [])
 
     @property
     def stage(self) -> SimpleNamespace:
@@ -362,7 +369,7 @@ class Play:
             row = cursor.fetchone()
         shown = self.platform
         durable = (
-            *row,
+            *(tuple(one) if isinstance(one, list) else one for one in row),
             tuple((one.version, one.app is None, one.content == self.target) for one in shown.revisions[3:]),
             shown.lag_until > self.ground.micros,
             len(self._events),
@@ -391,6 +398,8 @@ class Play:
             if self.weak and reply.etag is not None:
                 etag = f"W/{reply.etag}" if self.weak == 1 else f'{reply.etag[:-1]}-gzip"'
                 reply, self.weak = Reply(reply.status, reply.body, etag), 0
+        if request.method == "GET" and path == self.kind.path and reply.status == 200:
+            self.looks.append((self.ground.micros, self.driver, reply.body))
         self.wait(0.01)
         self.moment("after", name)
         self.tell(f"{name} answered with {reply.status} {reply.etag or ''}".rstrip())

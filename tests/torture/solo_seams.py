@@ -60,6 +60,13 @@ def held(ground: Ground, *, begun: bool = False) -> Iterator[Ground]:
     put_default(driving.drive, sleep=ground.wait)
     # It keeps the text of queries of a known shape; rows it gives from memory to nobody but the simulation's workers.
     put(orm, "SQLCompiler", Recalling)
+    # A statement that commits by itself fails by itself: the play's own transaction around it is none of the code's.
+    marking = transaction.mark_for_rollback_on_error
+    put(
+        transaction,
+        "mark_for_rollback_on_error",
+        lambda using=None: contextlib.nullcontext() if ground.playing and not ground.playing.depth else marking(using),
+    )
     put(transaction.Atomic, "__enter__", _entering(ground, transaction.Atomic.__enter__))
     put(transaction.Atomic, "__exit__", _leaving(ground, transaction.Atomic.__exit__))
 

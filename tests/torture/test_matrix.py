@@ -25,7 +25,7 @@ def cell(answer: str, situation: Situation, *, level: str = "A", authors: bool =
 
 
 def test_a_slice_of_the_matrix_holds_and_its_report_names_every_answer() -> None:
-    chosen = random.Random(4).sample(list(matrix.cells()), 24)  # noqa: S311 - any slice will do, the same each time
+    chosen = random.Random(4).sample(list(matrix.cells()), 15)  # noqa: S311 - any slice will do, the same each time
     results = matrix.play_all(chosen)
     assert [said for result in results for said in result.broken] == []
     assert {result.cell for result in results} == set(chosen)
