@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from tests.torture import checking, sharing
+from tests.torture import checking, promises, sharing
 from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.solo import Ground, Moment, Play
 from tests.torture.solo_seams import held, play
@@ -160,9 +160,10 @@ def follow(
     with play(ground, setting.way, dict(schedule), asks_keys=len(schedule) < depth) as one:
         one.run()
         came.played[len(schedule)] += 1
-        came.verdicts.update(checking.verdicts(cast("History", one)))
         came.kinds.update(fault.kind for _, fault in schedule)
         said = checking.faults_of(cast("History", one))
+        said += promises.broken(cast("History", one), one.attempts)
+        came.verdicts.update(checking.verdicts(cast("History", one)))
         if any(fault.kind == "answer" and fault.status == 404 for _, fault in schedule):
             # An object that is not there before anything was sent is a conflict too, whoever took it away.
             said = [broken for broken in said if broken != "the verdict is conflict, and nobody else wrote"]

@@ -197,6 +197,8 @@ class Play:
         self.moments: list[Moment] = []
         self.lines: list[str] = []
         self.sent: list[tuple[int, str, bytes]] = []
+        self.attempts: list[Attempt] = []
+        """Where they end; the checker reads them."""
         self.looks: list[tuple[int, str, bytes]] = []
         """What reads of the object showed: when, to whom, what."""
         self.depth = 0
