@@ -80,7 +80,7 @@ ANSWERS: Final = (
                 ),
             ),
         ],
-        hint=90,
+        hint=14,
     ),
     Mutant(
         name="no read-back",
@@ -97,7 +97,7 @@ ANSWERS: Final = (
                 ),
             )
         ],
-        hint=227,
+        hint=12,
     ),
     Mutant(
         name="a foreign author is ignored",
@@ -119,7 +119,7 @@ ANSWERS: Final = (
         patches=[
             Patch("rollbacks.verdicts", "proven = ours or (confirmed and ours is None)", "proven = True"),
         ],
-        hint=261,
+        hint=197,
     ),
     Mutant(
         name="the clock decides",
@@ -135,7 +135,7 @@ ANSWERS: Final = (
 """,
             )
         ],
-        hint=35,
+        hint=3,
     ),
 )
 
@@ -163,7 +163,7 @@ SENDING: Final = (
             ),
             Patch("tenants.remote.client", "def _not_sent(kind:", f"{_AGAIN}def _not_sent(kind:"),
         ],
-        hint=16,
+        hint=5,
     ),
     Mutant(
         name="a 401 renews and repeats",
@@ -177,7 +177,7 @@ SENDING: Final = (
                 "        if answer.status < 200 or",
             )
         ],
-        hint=6,
+        hint=1,
     ),
     Mutant(
         name="body built again",
@@ -191,7 +191,7 @@ SENDING: Final = (
                 '            body = __import__("json").dumps(__import__("json").loads(body)).encode()\n',
             )
         ],
-        hint=6,
+        hint=2,
     ),
     Mutant(
         name="again on a new base",
@@ -220,7 +220,7 @@ SENDING: Final = (
                 "from rollbacks.plans import build_body, usable_for_if_match\n",
             ),
         ],
-        hint=1,
+        hint=100,
     ),
     Mutant(
         name="ETag unquoted",
@@ -232,7 +232,7 @@ SENDING: Final = (
                 "if_match=if_match.strip(b'\"') if if_match else None,",
             )
         ],
-        hint=14,
+        hint=10,
     ),
     Mutant(
         name="recovery sends first",
@@ -248,7 +248,7 @@ SENDING: Final = (
                 "            sends = list(self.attempt.sends.all())\n",
             )
         ],
-        hint=13,
+        hint=92,
     ),
     Mutant(
         name="the dead keep their lease",
@@ -266,7 +266,7 @@ SENDING: Final = (
                 "driven_until=None)\n",
             ),
         ],
-        hint=1,
+        hint=99,
     ),
 )
 
@@ -289,7 +289,7 @@ RECORDING: Final = (
                 "            rollback.refresh_from_db()\n",
             ),
         ],
-        hint=895,
+        hint=155,
     ),
     Mutant(
         name="T1 in two halves",
@@ -302,7 +302,7 @@ RECORDING: Final = (
                 "    with transaction.atomic():\n",
             )
         ],
-        hint=38,
+        hint=86,
     ),
     Mutant(
         name="sent before its intent",
@@ -318,7 +318,7 @@ RECORDING: Final = (
                 "    try:\n",
             )
         ],
-        hint=1,
+        hint=10,
     ),
     Mutant(
         name="a COMMIT without an answer is a yes",
@@ -335,7 +335,7 @@ RECORDING: Final = (
                 "from contextlib import suppress\nfrom django.db import OperationalError, transaction\n",
             ),
         ],
-        hint=4,
+        hint=42,
     ),
     Mutant(
         name="outcome outside the transaction",
@@ -349,7 +349,7 @@ RECORDING: Final = (
                 '        audit.append(\n            "write.outcome",\n',
             )
         ],
-        hint=55,
+        hint=133,
     ),
     Mutant(
         name="a failure is not on record",
@@ -363,7 +363,7 @@ RECORDING: Final = (
                 '            "write.outcome",\n',
             )
         ],
-        hint=1,
+        hint=100,
     ),
     Mutant(
         name="a copy is not on record",
@@ -371,7 +371,7 @@ RECORDING: Final = (
         patches=[
             Patch("rollbacks.transitions", "        if number > 1:\n", "        if number > 1000:\n"),
         ],
-        hint=6,
+        hint=2,
     ),
 )
 
