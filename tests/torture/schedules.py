@@ -80,6 +80,8 @@ CLASSES_OF_WRITES: Final = (
     Fault("server alters"),
 )
 CLASSES_OF_READS: Final = (Fault("drop"), Fault("answer", status=404), Fault("stale reads"))
+_MISSING: Final = Fault("answer", status=404)
+_NOT_THE_BASE: Final = ("weak ETag", "ETag of a gateway")
 _DECIDED: Final = ("begin_send: before", "close_attempt: before", "PUT the object")
 
 
@@ -164,8 +166,8 @@ def follow(
         said = checking.faults_of(cast("History", one))
         said += promises.broken(cast("History", one), one.attempts)
         came.verdicts.update(checking.verdicts(cast("History", one)))
-        if any(fault.kind == "answer" and fault.status == 404 for _, fault in schedule):
-            # An object that is not there before anything was sent is a conflict too, whoever took it away.
+        if any(fault.kind in _NOT_THE_BASE or fault == _MISSING for _, fault in schedule):
+            # What does not show the base before anything was sent is a conflict too, whoever made it so.
             said = [broken for broken in said if broken != "the verdict is conflict, and nobody else wrote"]
         if said:
             told = "; ".join(f"{one.moments[at].what} {one.moments[at].name} ({at}): {fault}" for at, fault in schedule)
