@@ -193,7 +193,8 @@ class Field:
                     on_their_way[str(trial.rollback)] = time.monotonic()
                 tell(f"{wave.blow}: {len(wave.stood)} of {len(order)} stand")
         newest = time.monotonic()
-        while len(wave.stood) < len(wave.trials) and time.monotonic() < newest + 8:
+        longest = 20 if any(trial.point.startswith(SLOW) for trial in wave.trials) else 8
+        while len(wave.stood) < len(wave.trials) and time.monotonic() < newest + longest:
             before = len(wave.stood)
             wave.stood = worker_at.names_in(wave.folder, worker_at.STANDING)
             if len(wave.stood) > before:
