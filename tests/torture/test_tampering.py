@@ -32,7 +32,7 @@ def test_what_is_put_back_holds() -> None:
 def test_without_checkpoints_from_outside_a_chain_computed_anew_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     with tampering.prepared() as ready:
         monkeypatch.setattr(ready, "outside", verifying.Outside())
-        monkeypatch.setattr(verifying, "_lost_by_the_folder", lambda *_: None)
+        monkeypatch.setattr(verifying, "_lost_by_a_sink", lambda *_: None)
         monkeypatch.setattr(tampering, "ATTACKS", {"re-chain": tampering.rechain})
         counts: dict[str, tampering.Count] = {}
         for seed in range(40):
