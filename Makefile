@@ -15,8 +15,8 @@ LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
 
-test: setup ## Run the tests (ARGS="-k plans" for some of them)
-	@$(BIN)/python -m tests.both_cores $(ARGS)
+test: setup ## Run the tests, without those of the proofs (ARGS="-k plans" for some of them)
+	@$(BIN)/python -m tests.side_by_side $(ARGS)
 
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 
@@ -40,6 +40,7 @@ bench: setup ## Measure what a person waits for, the difference, and the trail (
 	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 
 torture: setup ## Do the worst to the console's promises (PROOF=simulation for one, SCALE=release for hours, ARGS="--history 77")
+	@$(if $(PROOF),,$(BIN)/python -m pytest -q tests/torture)
 	@$(BIN)/python -m tests.torture $(PROOF) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
 
 real: setup ## Take real configurations through the whole protocol (REAL=folder of histories, ARGS=--json)

@@ -20,7 +20,7 @@ from tests.torture.preparing import Beginning
 from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.simulated import Kind
 
-SEEDS: Final = {Scale.ROUND: 2_000, Scale.RELEASE: 100_000}
+SEEDS: Final = {Scale.ROUND: 500, Scale.RELEASE: 100_000}
 EACH_PAIR: Final = 50
 """So often each pair of kinds is to be met in 10,000 histories."""
 VERIFIED: Final = 50

@@ -1,0 +1,45 @@
+"""Run the tests as runs of pytest side by side, two for each core: `python -m tests.side_by_side [PYTEST ARGUMENTS]`.
+
+With arguments it is one plain run of pytest with these. Much of the time a test waits for a browser, a worker or the
+database, so two runs keep one core busy. They share the files among them as they go (`tests/claiming.py`), and each has
+a database of its own (`tests/conftest.py`).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+RUNS = min(8, 2 * (os.cpu_count() or 1))
+
+
+def main() -> int:
+    """Run them, print the first as it goes and the others when they are done; return the worst exit code."""
+    pytest = [sys.executable, "-m", "pytest"]
+    if sys.argv[1:]:
+        return subprocess.run([*pytest, *sys.argv[1:]], cwd=CHECKOUT).returncode
+    with tempfile.TemporaryDirectory(prefix="tests-") as name:
+        folder = Path(name)
+        claims = folder / "claims"
+        claims.mkdir()
+        environment = {**os.environ, "TESTS_CLAIMS": str(claims)}
+        # The proofs' own tests play histories for minutes: `make torture` runs them before the proofs.
+        command = [*pytest, "-p", "tests.claiming", "--ignore=tests/torture"]
+        others = []
+        for number in range(2, RUNS + 1):
+            with (folder / f"run-{number}").open("w", encoding="utf-8") as said:
+                others.append(
+                    subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=said, stderr=subprocess.STDOUT)
+                )
+        codes = [subprocess.run(command, cwd=CHECKOUT, env=environment).returncode]
+        for number, other in enumerate(others, start=2):
+            codes.append(other.wait())
+            said_by_it = (folder / f"run-{number}").read_text("utf-8")
+            sys.stdout.write(f"\nAnd meanwhile, run {number} of {RUNS}:\n\n{said_by_it}")
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
