@@ -3,6 +3,7 @@
 Nothing here imports Django, the network or the database; values go in, values come out.
 """
 
+from tenants.documents.blame import Blame, BlamedLine, Field, Told, Touch, blame, outline
 from tenants.documents.canonical import canonical_bytes, digest
 from tenants.documents.difference import MISSING, Change, Difference, Missing, compare
 from tenants.documents.labels import visible
@@ -22,8 +23,11 @@ __all__ = [
     "DEFAULT_IDENTITY_KEYS",
     "LIMITS",
     "MISSING",
+    "Blame",
+    "BlamedLine",
     "Change",
     "Difference",
+    "Field",
     "InvalidDocument",
     "InvalidPointer",
     "Limits",
@@ -35,7 +39,10 @@ __all__ = [
     "Row",
     "Section",
     "Segment",
+    "Told",
+    "Touch",
     "Value",
+    "blame",
     "canonical_bytes",
     "compare",
     "compose",
@@ -45,6 +52,7 @@ __all__ = [
     "join",
     "list_items",
     "load",
+    "outline",
     "patch_of",
     "patched",
     "pretty",
