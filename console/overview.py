@@ -4,9 +4,10 @@ Everything starts from `tenants.access`, so a row of a tenant without a membersh
 number of queries does not depend on the number of configurations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
@@ -14,12 +15,13 @@ from django.db.models.functions import Coalesce
 from rollbacks import checkpointing, propagation
 from rollbacks.models import AuditEntry, PropagationWatch, Rollback
 from rollbacks.waiting import waiting_for
-from tenants import access, comparing, drift
-from tenants.models import Tenant, TrackedConfig
+from tenants import access, comparing, drift, labelling
+from tenants.models import Snapshot, Tenant, TrackedConfig
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+SHOWN_BAD: Final = 6
 SHOWN_DRIFTED: Final = 6
 SHOWN_ABSENT: Final = 5
 SHOWN_ROLLBACKS: Final = 6
@@ -40,6 +42,17 @@ class Drifted:
     config: TrackedConfig
     summary: comparing.Summary | None
     """What changed, in a few lines; None where one of the two documents cannot be compared."""
+    known_good: Snapshot | None
+    """The version to go back to, where one is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLive:
+    """One configuration whose live content is labelled bad, here or in another tenant."""
+
+    config: TrackedConfig
+    sentences: Sequence[str]
+    known_good: Snapshot | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,7 @@ class Overview:
     waiting: int
     not_seen: int
     """Configurations whose live version was written by a rollback and not seen in routing in time."""
+    bad: Sequence[BadLive]
     attention: Sequence[Drifted]
     missing: Sequence[TrackedConfig]
     rollbacks: Sequence[Rollback]
@@ -77,6 +91,9 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         .defer("live__document__body", "baseline__document__body")
         .order_by(Coalesce("live__written_at", "live__captured_at").desc(), "name")[:SHOWN_DRIFTED]
     )
+    bad = list(labelling.with_bad_live(configs).select_related("tenant", "live").order_by("-changed_at")[:SHOWN_BAD])
+    good = labelling.last_known_good_of([*bad, *attention]) if bad or attention else {}
+    against = labelling.against_live_of(bad) if bad else {}
     waiting = waiting_for(user)
     open_rollbacks = (
         Rollback.objects.filter(tenant__in=access.tenants_of(user), state__in=_OPEN_STATES)
@@ -92,7 +109,11 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         absent=counts["absent"],
         waiting=waiting.count(),
         not_seen=counts["not_seen"],
-        attention=_with_summaries(attention),
+        bad=[
+            BadLive(config=config, sentences=against[config.pk].sentences, known_good=good.get(config.pk))
+            for config in bad
+        ],
+        attention=_with_summaries(attention, good),
         missing=list(configs.filter(absent).select_related("tenant", "live").order_by("-looked_at")[:SHOWN_ABSENT])
         if counts["absent"]
         else [],
@@ -107,7 +128,10 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     )
 
 
-def _with_summaries(configs: Sequence[TrackedConfig]) -> list[Drifted]:
+def _with_summaries(configs: Sequence[TrackedConfig], good: Mapping[UUID, Snapshot]) -> list[Drifted]:
     pairs = [(config.baseline, config.live, config.resource_type) for config in configs]
     summaries = comparing.summaries([(before, after, name) for before, after, name in pairs if before and after])
-    return [Drifted(config=config, summary=summary) for config, summary in zip(configs, summaries, strict=True)]
+    return [
+        Drifted(config=config, summary=summary, known_good=good.get(config.pk))
+        for config, summary in zip(configs, summaries, strict=True)
+    ]

@@ -16,3 +16,4 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO vault_console;
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM vault_console;
 REVOKE UPDATE, DELETE, TRUNCATE ON rollbacks_auditentry, rollbacks_checkpoint FROM vault_console;
 REVOKE DELETE, TRUNCATE ON rollbacks_audithead, rollbacks_sinkstate FROM vault_console;
+REVOKE DELETE, TRUNCATE ON tenants_label, tenants_badcontentalarm FROM vault_console;

@@ -57,6 +57,7 @@ def plan_rollback(
     *,
     acting_user: User | None,
     only: Sequence[str] = (),
+    despite: str = "",
     platform: Platform | None = None,
 ) -> Survey:
     """Look at live and give what a rollback to `target` would send, and how every guard stands; writes nothing remote.
@@ -64,7 +65,8 @@ def plan_rollback(
     Raises PermissionDenied without any role in the tenant, and RemoteError when not even a connection can be set up.
     """
     _require(acting_user, config)
-    return surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
+    platform = platform or connections.connect(config.tenant)
+    return surveys.take_survey(config, target, platform=platform, only=only, despite=despite.strip())
 
 
 def request_rollback(
@@ -77,17 +79,21 @@ def request_rollback(
     expected_plan_digest: str | None = None,
     undoes: Rollback | None = None,
     only: Sequence[str] = (),
+    despite: str = "",
     platform: Platform | None = None,
 ) -> Rollback:
     """Plan on live as it is now and store the frozen plan as a request.
 
-    With `expected_plan_digest` the plan must still be the one that the person looked at. Raises RequestRefused with
+    With `expected_plan_digest` the plan must still be the one that the person looked at. `despite` is why it goes back
+    to what is labelled bad: it is signed with the plan. Raises RequestRefused with
     every guard that refuses (an entry in the trail says so), NotAllowed for a reason that says nothing,
     PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
     reason, ticket = check_reason(reason), check_ticket(ticket)
-    survey = surveys.take_survey(config, target, platform=platform or connections.connect(config.tenant), only=only)
+    despite = check_reason(despite) if despite.strip() else ""
+    platform = platform or connections.connect(config.tenant)
+    survey = surveys.take_survey(config, target, platform=platform, only=only, despite=despite)
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
         checks.append(
@@ -110,6 +116,7 @@ def request_rollback(
         )
         raise RequestRefused(refusals, survey)
     rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes, only=only)
+    rollback.despite_label = survey.despite_label
     return transitions.open_request(rollback, survey.steps, checks=checks)
 
 

@@ -54,6 +54,7 @@ def apply(
             platform=platform,
             planned=rollback,
             only=rollback.only,
+            despite=rollback.despite_label,
         )
     except (RemoteError, CannotUnseal) as error:
         check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, str(error))

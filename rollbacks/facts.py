@@ -109,6 +109,8 @@ def plan_facts(rollback: Rollback) -> dict[str, object]:
         "guard_level": rollback.guard_level,
         "plan_digest": rollback.plan_digest,
     }
+    if rollback.despite_label:
+        plan["despite_label"] = rollback.despite_label
     if len(steps) == 1:
         return {**plan, **_request_facts(steps[0])}
     return {**plan, "steps": [{**step_name(step, of=len(steps)), **_guard_facts(step)} for step in steps]}
@@ -174,6 +176,7 @@ def frozen_digest(rollback: Rollback) -> str:
         target_digest=rollback.target_digest,
         steps=[planned(step) for step in rollback.steps.all()],
         profile=rollback.type_profile,
+        despite_label=rollback.despite_label,
     )
 
 

@@ -50,6 +50,7 @@ TITLES: dict[str, str] = {
     "live_unchanged": "Live is what you looked at",
     "target_readable": "The stored bytes of the target are whole",
     "target_digest": "The target's content has the digest that was recorded",
+    "label": "The target is not labelled bad",
     "type": "The console can take this type back",
     "restorable": "All that differs can be written",
     "references": "What it refers to is still there",
@@ -172,6 +173,23 @@ def check_target_digest(*, recorded: str, computed: str | None) -> Check:
             "Choose another version, and have the database checked.",
         )
     return _holds("target_digest", f"sha256 {computed[:12]}…")
+
+
+def check_label(against: Sequence[str], *, good: str, despite: str, version: int) -> Check:
+    """Refuse what is labelled bad, unless a person confirmed it with a reason; that warns, and the plan signs it.
+
+    `against` are whole sentences, one for each label; `good` says who labelled the target known good.
+    """
+    if not against:
+        return _holds("label", f"v{version} is {good}." if good else f"Nobody has labelled v{version} bad.")
+    if despite:
+        message = f"{' '.join(against)} Confirmed all the same: “{despite}”."
+        return Check("label", TITLES["label"], Standing.WARNS, message)
+    return _refuses(
+        "label",
+        f"{' '.join(against)} Nothing was sent. Choose another version, or confirm this one with a reason "
+        "(--despite-label REASON in the terminal).",
+    )
 
 
 _EXPLAINED = {

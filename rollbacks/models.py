@@ -39,6 +39,11 @@ class Rollback(models.Model):
 
     only = models.JSONField(default=list, help_text="JSON Pointers: restore just these values; empty for all of it.")
 
+    despite_label = models.TextField(
+        blank=True,
+        help_text="Why it goes back to content that is labelled bad; empty where it is not, or was not then.",
+    )
+
     base_version = models.BigIntegerField(null=True)
     base_etag = models.BinaryField(null=True)
     base_digest = models.CharField(max_length=64)

@@ -6,7 +6,7 @@ moved or a guard refuses, the page comes back on the state of now with everythin
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django import forms
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
     from rollbacks.surveys import Survey
     from tenants.documents import Value
+
+
+LONGEST_DESPITE: Final = 500
+"""In characters: it stands in the address of the page, so that the plan that is shown is the one that is signed."""
 
 
 class ReasonForm(forms.Form):
@@ -72,6 +76,8 @@ class Asked:
     """An earlier request whose reason is offered again."""
     only: tuple[str, ...]
     """JSON Pointers: restore just these values; empty for all of it."""
+    despite: str
+    """Why it goes back to what is labelled bad; empty until somebody confirms that."""
 
 
 def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
@@ -96,7 +102,16 @@ def _asked(request: HttpRequest, config_id: UUID, target_id: int) -> Asked:
         undoes=_earlier(request, config, "undoes"),
         again=_earlier(request, config, "again"),
         only=tuple(pointer for pointer in request.GET.getlist("only") if pointer),
+        despite=_confirmed(request.GET.get("despite", "")),
     )
+
+
+def _confirmed(despite: str) -> str:
+    """Give what was typed where it says something, as the request itself would demand."""
+    try:
+        return actions.check_reason(despite[:LONGEST_DESPITE])
+    except actions.NotAllowed:
+        return ""
 
 
 def _earlier(request: HttpRequest, config: TrackedConfig, name: str) -> Rollback | None:
@@ -134,6 +149,7 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 expected_plan_digest=digest or None,
                 undoes=asked.undoes,
                 only=asked.only,
+                despite=asked.despite,
             )
         except actions.RequestRefused as refused:
             return _page(request, asked, form, refusals=refused.refusals, status=409)
@@ -191,7 +207,7 @@ def _page(
     config, target = asked.config, asked.target
     survey: Survey | None = None
     try:
-        survey = actions.plan_rollback(config, target, acting_user=user, only=asked.only)
+        survey = actions.plan_rollback(config, target, acting_user=user, only=asked.only, despite=asked.despite)
     except (RemoteError, CannotUnseal) as error:
         problem = problem or str(error)
     may_ask = access.may(user, config.tenant, Role.OPERATOR)
@@ -213,6 +229,11 @@ def _page(
         "passed": _passed(refusals, survey),
         "refused": refused,
         "refusing": list(survey.refusals) if survey is not None else [],
+        "confirm_label": _only_the_label_refuses(survey) and may_ask,
+        "despite": survey.despite_label if survey is not None else "",
+        "asked_despite": request.GET.get("despite", ""),
+        "shortest_reason": actions.SHORTEST_REASON,
+        "kept_query": [(name, value) for name, value in request.GET.items() if name in {"undoes", "again"}],
         "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
         "now_head": f"Now (v{survey.live.snapshot.version})" if survey and survey.live else "Now",
         "after_head": f"After (v{target.version})",
@@ -229,6 +250,10 @@ def _page(
     response = TemplateResponse(request, "rollbacks/plan.html", context)
     response.status_code = status
     return response
+
+
+def _only_the_label_refuses(survey: "Survey | None") -> bool:
+    return survey is not None and [check.guard for check in survey.refusals] == ["label"]
 
 
 def _moved(refusals: list[guards.Check] | None) -> str:

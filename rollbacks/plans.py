@@ -274,10 +274,11 @@ def plan_digest(
     target_digest: str,
     steps: Sequence[PlannedStep],
     profile: str,
+    despite_label: str = "",
 ) -> str:
     """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it.
 
-    Every step is signed whole, and so is their order.
+    Every step is signed whole, and so is their order; and why it goes back to what is labelled bad, where it does.
     """
     signed: dict[str, Value] = {
         "tenant": tenant,
@@ -290,4 +291,6 @@ def plan_digest(
         "steps": [step.signed() for step in steps],
         "type_profile": profile,
     }
+    if despite_label:
+        signed["despite_label"] = despite_label
     return hashlib.sha256(canonical_bytes(signed)).hexdigest()

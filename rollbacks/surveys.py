@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from rollbacks import differences, facts, guards, one_object, permitting, planning, plans, procedures, proofs
+from rollbacks import (
+    differences,
+    facts,
+    guards,
+    labelled,
+    one_object,
+    permitting,
+    planning,
+    plans,
+    procedures,
+    proofs,
+)
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths, references
 from tenants import live as live_object
@@ -50,6 +61,8 @@ class Survey:
     checks: tuple[guards.Check, ...]
     notes: tuple[str, ...] = ()
     """What the plan leaves out or alone, in whole sentences."""
+    despite_label: str = ""
+    """Why it goes back to what is labelled bad."""
 
     @property
     def refusals(self) -> tuple[guards.Check, ...]:
@@ -104,11 +117,13 @@ def take_survey(
     platform: Platform,
     planned: Rollback | None = None,
     only: Sequence[str] = (),
+    despite: str = "",
 ) -> Survey:
     """Look at everything and check every guard, all of them, so that a person sees all refusals at once.
 
     With `planned` the survey is the last one before a send: live must be exactly what that plan was made on, and its
-    approvals must be there. `only` restores just the values at these JSON Pointers. Never raises for what the platform
+    approvals must be there. `only` restores just the values at these JSON Pointers; `despite` is why it goes back to
+    what is labelled bad. Never raises for what the platform
     answers: that is a refusal with its sentence.
     """
     rtype = catalogue.get(config.resource_type)
@@ -117,6 +132,9 @@ def take_survey(
     old, recorded_digest, target_problem = _target(config, rtype, target)
     wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
     target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
+    if planned is None and not labelled.against(config, target, target_digest=target_digest).sentences:
+        # Nothing was confirmed where nothing speaks against it: a label that comes later is to refuse.
+        despite = ""
     proof = proofs.proof_of(tenant, rtype)
     level = proof.level(live.base.etag if live else None)
     plan = procedures.Plan()
@@ -133,6 +151,7 @@ def take_survey(
         _live_unchanged(planned, live, why_not),
         guards.check_target_readable(target_problem, size=target.document.size),
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
+        labelled.check(config, target, target_digest=target_digest, despite=despite),
     ]
     if only_problem is not None:
         checks.append(guards.refuse_schema(only_problem))
@@ -160,12 +179,13 @@ def take_survey(
         steps=steps,
         target_digest=target_digest,
         guard_level=plans.weakest_level(step.guard_level for step in steps) if steps else level,
-        plan_digest=_plan_digest(config, rtype, target_digest, live, steps),
+        plan_digest=_plan_digest(config, rtype, target_digest, live, steps, despite=despite),
         difference=_difference(rtype, live, wanted, steps),
         proof=proof,
         kept_from_live=_kept_from_live(rtype, live),
         notes=(*plan.losses, *plan.notes),
         checks=tuple(checks),
+        despite_label=despite,
     )
 
 
@@ -347,6 +367,8 @@ def _plan_digest(
     target_digest: str,
     live: Live | None,
     steps: Sequence[plans.PlannedStep],
+    *,
+    despite: str,
 ) -> str:
     if live is None or not steps:
         return ""
@@ -358,6 +380,7 @@ def _plan_digest(
         target_digest=target_digest,
         steps=steps,
         profile=rtype.profile,
+        despite_label=despite,
     )
 
 

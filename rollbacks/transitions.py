@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, explaining, facts, guards, one_object, proofs, propagation, queueing, stepping
+from rollbacks import audit, explaining, facts, guards, labelled, one_object, proofs, propagation, queueing, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.plans import PlannedStep
@@ -265,6 +265,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
             guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
             one_object.check_no_newer_live(locked, same),
             proofs.check_level(locked),
+            labelled.check_of(locked),
             _approvals_before_sending(locked),
         ]
         if any(check.refuses for check in checks):

@@ -12,8 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import access, capture, connections, drift, importing, regions, sweeping, tasks, trail
+from tenants import access, capture, connections, drift, importing, labelling, regions, sweeping, tasks, trail
 from tenants.access import Role
+from tenants.chronicle import Label
 from tenants.models import Membership, Onboarding, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -33,6 +34,7 @@ TENANT_COLUMNS = (
     "organization_id",
     "approvals_needed",
     "requests_a_minute",
+    "good_after_days",
 )
 """What `change_tenant` may change; the slug stays, because commands and the trail name the tenant so."""
 
@@ -53,6 +55,7 @@ def add_tenant(
     organization_id: str = "",
     approvals_needed: int = 1,
     requests_a_minute: int | None = None,
+    good_after_days: int = 7,
     acting_user: "AbstractBaseUser | None",
 ) -> Tenant:
     """Add an organization with its sealed client secret and give its tenant; nothing is asked of the platform yet.
@@ -77,6 +80,7 @@ def add_tenant(
         organization_id=organization_id,
         approvals_needed=approvals_needed,
         requests_a_minute=requests_a_minute,
+        good_after_days=good_after_days,
     )
     seal_client_secret(tenant, client_secret)
     tenant.full_clean()
@@ -96,6 +100,7 @@ def add_tenant(
                 "organization_id": organization_id,
                 "approvals_needed": approvals_needed,
                 "requests_a_minute": requests_a_minute,
+                "good_after_days": good_after_days,
             },
         )
     return tenant
@@ -283,6 +288,29 @@ def accept_version(config: TrackedConfig, snapshot: Snapshot, *, acting_user: "A
                     "previous_digest": before.digest if before is not None else None,
                 },
             )
+
+
+def label_version(
+    snapshot: Snapshot, word: labelling.Word, *, reason: str, acting_user: "AbstractBaseUser | None"
+) -> Label:
+    """Label a version *known good* or *bad*. Needs operator or approver.
+
+    Raises NotPossible where a label of a person stands already, and for *bad* without a reason.
+    """
+    _require(acting_user, snapshot.config.tenant, Role.OPERATOR, Role.APPROVER)
+    try:
+        return labelling.put(snapshot, word, reason=reason, acting_user=acting_user)
+    except labelling.NotLabelled as error:
+        raise NotPossible(str(error)) from error
+
+
+def withdraw_label(label: Label, *, reason: str = "", acting_user: "AbstractBaseUser | None") -> Label:
+    """Withdraw a label; it stays on record. Needs operator or approver; raises NotPossible where somebody has."""
+    _require(acting_user, label.snapshot.config.tenant, Role.OPERATOR, Role.APPROVER)
+    try:
+        return labelling.withdraw(label, reason=reason, acting_user=acting_user)
+    except labelling.NotLabelled as error:
+        raise NotPossible(str(error)) from error
 
 
 def freeze(tenant: Tenant, *, reason: str, acting_user: "AbstractBaseUser | None") -> None:

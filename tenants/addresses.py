@@ -1,22 +1,24 @@
 """What people type to name things: `TENANT`, `TENANT TYPE:OBJECT_ID`, and a version of it.
 
 A version is a number (`12`, `v12`), a number with the beginning of its digest (`12@3fa9c1`) where one number was seen
-with two contents, or the label `baseline`. `live` means the platform now and is read by whoever asks for it.
+with two contents, `baseline`, or a label (`known-good`, `bad`): the newest version that bears it. `live` means the
+platform now and is read by whoever asks for it.
 """
 
 import difflib
 import re
 from typing import TYPE_CHECKING
 
-from tenants import access
+from tenants import access, labelling
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from django.contrib.auth.models import AbstractBaseUser
 
+    from tenants.chronicle import Label
     from tenants.resource_types.definition import ResourceType
 
 LIVE = "live"
@@ -84,13 +86,18 @@ def find_snapshot(config: TrackedConfig, word: str) -> Snapshot:
         if config.baseline is None:
             raise NotFound(f"{config.address} has no baseline yet: it was not looked at. Run manage.py capture first.")
         return config.baseline
+    if word in labelling.NAMES:
+        return _labelled(config, word)
     match = _VERSION.fullmatch(word)
     if match is None:
         if word == LIVE:
             raise NotFound(
                 "live is the object as it is now, not a kept version. Write a number such as 12, or baseline."
             )
-        raise NotFound(f"{word!r} is no version. Write a number such as 12, or one of the labels baseline and live.")
+        raise NotFound(
+            f"{word!r} is no version. Write a number such as 12, or one of the labels baseline, known-good, bad and "
+            f"live."
+        )
     seen = list(
         config.snapshots.filter(version=int(match["number"]), digest__startswith=match["digest"] or "").order_by(
             "-captured_at", "-pk"
@@ -105,9 +112,22 @@ def find_snapshot(config: TrackedConfig, word: str) -> Snapshot:
     return next((snapshot for snapshot in seen if snapshot.etag is not None), seen[0])
 
 
-def labels_of(config: TrackedConfig, snapshot: Snapshot) -> list[str]:
-    """Give the labels that point at the snapshot."""
-    return [BASELINE] if config.baseline_id == snapshot.pk else []
+def _labelled(config: TrackedConfig, word: str) -> Snapshot:
+    found = labelling.newest(config, labelling.NAMES[word])
+    if found is None:
+        said = labelling.NAMES[word].label
+        raise NotFound(
+            f"No version of {config.address} is labelled {said}. Label one: manage.py label {config.tenant.slug} "
+            f"{config.address} VERSION {labelling.NAMES[word].value} --reason TEXT"
+        )
+    return found
+
+
+def labels_of(config: TrackedConfig, snapshot: Snapshot, labels: "Mapping[int, Label]") -> list[str]:
+    """Give the words that point at the snapshot; `labels` are those of the config (`labelling.of_config`)."""
+    label = labels.get(snapshot.pk)
+    said = [] if label is None else [{"good": "known-good"}.get(label.word, label.word)]
+    return [*([BASELINE] if config.baseline_id == snapshot.pk else []), *said]
 
 
 def _kept(config: TrackedConfig) -> str:

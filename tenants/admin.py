@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from tenants import access, actions, comparing, pacing, reach, version_pages
+from tenants import access, actions, comparing, labelling, pacing, reach, version_pages
 from tenants.access import Role
 from tenants.capture import Outcome
 from tenants.compare_page import compare_page
@@ -22,6 +22,7 @@ from tenants.configuration import configuration, type_of
 from tenants.everything_views import EverythingViews
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
 from tenants.forms import TenantForm, TrackChoiceForm
+from tenants.judging_views import JudgingViews
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
@@ -170,7 +171,7 @@ class MembershipAdmin(ScopedAdmin):
 
 
 @admin.register(TrackedConfig)
-class TrackedConfigAdmin(EverythingViews, ScopedAdmin):
+class TrackedConfigAdmin(EverythingViews, JudgingViews, ScopedAdmin):
     """Configurations: the list, the page of each with its timeline, versions and comparisons."""
 
     list_display = ("name", "tenant", "resource_type", "live", "looked_at", "changed_at")
@@ -195,6 +196,7 @@ class TrackedConfigAdmin(EverythingViews, ScopedAdmin):
             path("<uuid:pk>/look/", view(self.look_view), name=f"{name}_look"),
             path("<uuid:pk>/versions/<int:snapshot_pk>/", view(self.version_view), name=f"{name}_version"),
             path("<uuid:pk>/versions/<int:snapshot_pk>/bytes/", view(self.bytes_view), name=f"{name}_bytes"),
+            *self.judging_urls(view),
             path("<uuid:pk>/versions/<int:snapshot_pk>/accept/", view(self.accept_view), name=f"{name}_accept"),
             *super().get_urls(),
         ]
@@ -252,6 +254,8 @@ class TrackedConfigAdmin(EverythingViews, ScopedAdmin):
             "rtype": type_of(config),
             "before": comparing.before_of(snapshot),
             "content": version_pages.laid_out(snapshot, type_of(config)),
+            "labels": labelling.of_snapshot(snapshot),
+            "beside": labelling.beside(snapshot),
             "may_accept": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_roll_back": Role.OPERATOR in roles,
         }

@@ -32,7 +32,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import archive, object_paths, pacing, sightings, trail
+from tenants import archive, labelling, object_paths, pacing, sightings, trail
 from tenants import live as live_object
 from tenants.archive import UnusableContent
 from tenants.causes import Cause, cause_of
@@ -239,6 +239,7 @@ def remember(
             changes["baseline"] = snapshot
         _update(config, changes)
         _report_move(config, live, snapshot, back=back, returned=row.presence in _ABSENT)
+        labelling.raise_alarm(config, snapshot, now=now)
     return Look(outcome=Outcome.FIRST if live is None else Outcome.CHANGED, snapshot=snapshot)
 
 

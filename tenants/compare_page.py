@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count
 from django.utils import timezone
 
-from tenants import comparing
+from tenants import comparing, labelling
 from tenants.documents import side_by_side, unified
 from tenants.models import Snapshot, TrackedConfig
 from tenants.row_markup import Markup
@@ -16,6 +16,7 @@ from tenants.row_markup import Markup
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
+    from tenants.chronicle import Label
     from tenants.row_markup import View
 
 MOST_OPTIONS: Final = 200
@@ -159,9 +160,14 @@ def _options(config: TrackedConfig, chosen: tuple[str, str]) -> list[Option]:
         if pk is not None:
             known = next((snapshot.version for snapshot in snapshots if snapshot.pk == pk), None)
             options.append(Option(word=word, label=word if known is None else f"{word} (v{known})"))
+    labels = labelling.of_config(config)
+    good = labelling.newest(config, labelling.Word.GOOD) if labels else None
+    if good is not None:
+        options.append(Option(word="known-good", label=f"last known good (v{good.version})"))
     options += [
         Option(
-            word=f"id:{snapshot.pk}" if snapshot.version in doubled else str(snapshot.version), label=_label(snapshot)
+            word=f"id:{snapshot.pk}" if snapshot.version in doubled else str(snapshot.version),
+            label=_label(snapshot, labels.get(snapshot.pk)),
         )
         for snapshot in snapshots
     ]
@@ -173,7 +179,8 @@ def _options(config: TrackedConfig, chosen: tuple[str, str]) -> list[Option]:
     return options
 
 
-def _label(snapshot: Snapshot) -> str:
+def _label(snapshot: Snapshot, label: "Label | None") -> str:
     when = timezone.localtime(snapshot.written_at or snapshot.captured_at)
     who = snapshot.author_name or snapshot.author_id
-    return f"v{snapshot.version} · {when:%-d %b %Y %H:%M}{f' · {who}' if who else ''}"
+    said = "" if label is None else f" · {label.get_word_display()}"
+    return f"v{snapshot.version} · {when:%-d %b %Y %H:%M}{f' · {who}' if who else ''}{said}"

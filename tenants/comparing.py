@@ -1,8 +1,8 @@
 """Two versions of one configuration side by side: which ones, what differs, and how a page says it.
 
 A side is named by a word, as the terminal does: a version number (`41` or `v41`), `live` (what live was when it was
-last seen), `baseline`, or `id:N` where one version number has shown two contents. Documents never change, so what a
-summary said once is kept in memory by the SHA-256 of its two documents.
+last seen), `baseline`, a label (`known-good`, `bad`), or `id:N` where one version number has shown two contents.
+Documents never change, so what a summary said once is kept in memory by the SHA-256 of its two documents.
 """
 
 import threading
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tenants import archive
+from tenants import archive, labelling
 from tenants.archive import UnusableContent
 from tenants.documents import MISSING, Change, Difference, compare, to_text, visible
 from tenants.models import Document, Snapshot, TrackedConfig
@@ -77,6 +77,11 @@ def find(config: TrackedConfig, word: str) -> Snapshot:
             reason = "has not been seen yet" if word == "live" else "has not been chosen"
             raise NoSuchVersion(f"The {word} state of {config} {reason}, so there is nothing to compare with.")
         return snapshots.get(pk=pk)
+    if word in labelling.NAMES:
+        named = labelling.newest(config, labelling.NAMES[word])
+        if named is None:
+            raise NoSuchVersion(f"No version of {config} is labelled {labelling.NAMES[word].label}.")
+        return snapshots.get(pk=named.pk)
     number = word.removeprefix("id:").removeprefix("v")
     if number.isascii() and number.isdigit() and len(number) < 19:
         wanted = {"pk": int(number)} if word.startswith("id:") else {"version": int(number)}
@@ -84,7 +89,8 @@ def find(config: TrackedConfig, word: str) -> Snapshot:
         if found is not None:
             return found
     raise NoSuchVersion(
-        f"{word[:40]!r} is no version of {config} that was ever seen here. Choose one of the list, or live or baseline."
+        f"{word[:40]!r} is no version of {config} that was ever seen here. Choose one of the list, or live, "
+        f"baseline, known-good or bad."
     )
 
 

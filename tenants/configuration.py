@@ -7,7 +7,8 @@ from typing import Final
 
 from django.core.paginator import Page, Paginator
 
-from tenants import comparing, drift
+from tenants import comparing, drift, labelling
+from tenants.chronicle import Label
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
 from tenants.resource_types.definition import ResourceType
@@ -34,6 +35,8 @@ class TimelineEntry:
     """The version seen before this one."""
     summary: comparing.Summary | None
     """What changed against the version before."""
+    label: Label | None
+    """What a person or time says of it."""
 
     @property
     def drift(self) -> bool:
@@ -53,6 +56,10 @@ class Configuration:
     """What live differs in from the baseline, where it has drifted."""
     entries: Sequence[TimelineEntry]
     page: Page[Snapshot]
+    known_good: Snapshot | None
+    """The newest version that is known good, where live holds something else."""
+    bad_live: labelling.Against
+    """What speaks against the content that is live now."""
 
     @property
     def guard_sentence(self) -> str:
@@ -85,6 +92,8 @@ def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Confi
     summaries = comparing.summaries(pairs)
     summary = summaries.pop() if drifted else None
     same = _earlier_with_same_content(config, snapshots)
+    labels = labelling.of_config(config)
+    live = config.live
     entries = [
         TimelineEntry(
             snapshot=snapshot,
@@ -93,11 +102,19 @@ def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Confi
             same_as=same.get(snapshot.pk),
             before=snapshots[place + 1] if place + 1 < len(snapshots) else None,
             summary=summaries[place] if place < len(summaries) else None,
+            label=labels.get(snapshot.pk),
         )
         for place, snapshot in enumerate(snapshots[: len(page.object_list)])
     ]
     return Configuration(
-        config=config, rtype=type_of(config), drifted=drifted, summary=summary, entries=entries, page=page
+        config=config,
+        rtype=type_of(config),
+        drifted=drifted,
+        summary=summary,
+        entries=entries,
+        page=page,
+        known_good=labelling.last_known_good(config),
+        bad_live=labelling.Against() if live is None else labelling.against(config, live, digests=[]),
     )
 
 

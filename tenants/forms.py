@@ -47,16 +47,23 @@ class TenantForm(_Base):
             "organization_id",
             "approvals_needed",
             "requests_a_minute",
+            "good_after_days",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["good_after_days"].required = False
         if self.instance._state.adding:  # noqa: SLF001 - Django tells it nowhere else
             self.fields["client_secret"].required = True
         else:
             self.fields["client_secret"].help_text = "Leave it empty to keep the one that is sealed now."
             self.fields["slug"].disabled = True
             self.fields["slug"].help_text = "Commands and the trail name the tenant so; it stays."
+
+    def clean_good_after_days(self) -> int:
+        """Leave it as it is where it was left empty."""
+        days: int | None = self.cleaned_data["good_after_days"]
+        return self.instance.good_after_days if days is None else days
 
     def clean(self) -> dict[str, Any]:
         """Refuse hosts of one's own where this console does not allow them."""

@@ -14,7 +14,16 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tenants import regions
+from tenants import chronicle, regions
+
+MODELS_BESIDE = (
+    chronicle.Label,
+    chronicle.BadContentAlarm,
+    chronicle.LiveSpan,
+    chronicle.Bisection,
+    chronicle.BisectionAnswer,
+)
+"""Django finds the models of an app through this module."""
 
 
 class Tenant(models.Model):
@@ -50,6 +59,10 @@ class Tenant(models.Model):
         blank=True,
         help_text="What the OAuth client may ask of the platform in any minute; empty for this console's default.",
     )
+    good_after_days = models.PositiveSmallIntegerField(
+        default=7,
+        help_text="After so many days live without drift or rollback a version is known good by itself; 0 for never.",
+    )
     frozen = models.BooleanField(default=False, help_text="No rollback is carried out while this is on.")
     frozen_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -71,6 +84,7 @@ class Tenant(models.Model):
                 name="tenant_requests_within_reason",
                 condition=Q(requests_a_minute__isnull=True) | Q(requests_a_minute__range=(10, 100_000)),
             ),
+            models.CheckConstraint(name="tenant_good_within_a_year", condition=Q(good_after_days__lte=365)),
         ]
 
     def __str__(self) -> str:

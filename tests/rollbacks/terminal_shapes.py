@@ -24,6 +24,7 @@ DOCUMENT: Json = {
     "plan_digest": str,
     "refusals": [{"guard": str, "message": str}],
     "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
+    "despite_label": TEXT_OR_NOT,
     "notes": [str],
     "steps": [
         {

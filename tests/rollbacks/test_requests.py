@@ -186,7 +186,16 @@ def test_a_plan_shows_every_guard_and_writes_nothing_anywhere(desk: Desk) -> Non
         *(
             (guard, "holds")
             for guard in (
-                *("target_readable", "target_digest", "restorable", "references", "schema", "version", "no_op"),
+                *(
+                    "target_readable",
+                    "target_digest",
+                    "label",
+                    "restorable",
+                    "references",
+                    "schema",
+                    "version",
+                    "no_op",
+                ),
             )
         ),
         ("in_flight", "holds"),

@@ -57,4 +57,4 @@ def test_versions_and_labels_name_snapshots(world: World) -> None:
     for wrong in ("live", "07x", "7@zzzz", "", "7@" + "0" * 12):
         with pytest.raises(NotFound):
             addresses.find_snapshot(config, wrong)
-    assert addresses.labels_of(config, config.baseline) == ["baseline"]
+    assert addresses.labels_of(config, config.baseline, {}) == ["baseline"]

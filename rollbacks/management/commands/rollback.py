@@ -20,12 +20,15 @@ class Command(RollbackCommand):
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
         self.add_config_arguments(parser)
-        parser.add_argument("--to", required=True, metavar="VERSION", help="the version to go back to")
+        parser.add_argument("--to", required=True, metavar="VERSION", help="the version to go back to, or known-good")
         parser.add_argument("--reason", default="", help="why, in at least 10 characters")
         parser.add_argument("--ticket", default="", help="the ticket that this belongs to")
         parser.add_argument("--as", dest="user", metavar="USER", help="who asks; default: this terminal")
         parser.add_argument(
             "--only", action="append", default=[], metavar="POINTER", help="restore just the value at this JSON Pointer"
+        )
+        parser.add_argument(
+            "--despite-label", default="", metavar="REASON", help="why it goes back to a version that is labelled bad"
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="show the plan and its guards; store and send nothing"
@@ -36,12 +39,16 @@ class Command(RollbackCommand):
         config = addresses.find_config(user, (options["tenant"], options["address"]))
         target = addresses.find_snapshot(config, options["to"])
         if options["dry_run"]:
-            survey = actions.plan_rollback(config, target, acting_user=user, only=options["only"])
+            survey = actions.plan_rollback(
+                config, target, acting_user=user, only=options["only"], despite=options["despite_label"]
+            )
             return self._show_plan(survey, user_name=trail.actor_name(user))
         if not options["reason"].strip():
             raise WrongUse("A rollback needs --reason TEXT, for whoever reads the record tomorrow. Nothing was sent.")
         try:
             actions.check_reason(options["reason"])
+            if options["despite_label"]:
+                actions.check_reason(options["despite_label"])
         except actions.NotAllowed as error:
             raise WrongUse(str(error)) from error
         try:
@@ -52,6 +59,7 @@ class Command(RollbackCommand):
                 ticket=options["ticket"],
                 acting_user=user,
                 only=options["only"],
+                despite=options["despite_label"],
             )
         except actions.RequestRefused as refused:
             return self._show_plan(refused.survey, user_name=trail.actor_name(user))

@@ -3,7 +3,7 @@
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from tenants import addresses, archive, capture, connections
+from tenants import addresses, archive, capture, connections, labelling
 from tenants.documents import Difference, Missing, compare, patch_of, to_text
 from tenants.documents.labels import shortened, visible
 from tenants.resource_types import catalogue, projection, secrets
@@ -27,7 +27,7 @@ class Command(TerminalCommand):
     def add_arguments(self, parser: "ArgumentParser") -> None:
         super().add_arguments(parser)
         self.add_config_arguments(parser)
-        parser.add_argument("before", metavar="FROM", help="a number such as 12, baseline, or live")
+        parser.add_argument("before", metavar="FROM", help="a number such as 12, baseline, a label, or live")
         parser.add_argument("after", metavar="TO")
         parser.add_argument(
             "--all", action="store_true", help="also what the server sets or moves by itself (version, dates, counts …)"
@@ -111,7 +111,7 @@ def _set_by_the_server(rtype: "ResourceType") -> tuple[str, ...]:
 
 def _named(word: str, side: "dict[str, Value]") -> str:
     number = f"v{side['version']}" if side["version"] is not None else ""
-    if word in {addresses.LIVE, addresses.BASELINE}:
+    if word in {addresses.LIVE, addresses.BASELINE, *labelling.NAMES}:
         return f"{word} ({number})" if number else word
     return number
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tenants import addresses
+from tenants import addresses, labelling
 from tenants.terminal import ExitCode, TerminalCommand
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class Command(TerminalCommand):
     def run(self, **options: Any) -> ExitCode:
         config = addresses.find_config(None, (options["tenant"], options["address"]))
         snapshots = list(config.snapshots.order_by("-version", "-captured_at", "-pk"))
+        labels = labelling.of_config(config)
         if self.as_json:
             self.print_json(
                 [
@@ -28,7 +29,7 @@ class Command(TerminalCommand):
                         "digest": one.digest,
                         "captured_at": one.captured_at.isoformat(),
                         "author": one.author_name or one.author_id or None,
-                        "labels": list(addresses.labels_of(config, one)),
+                        "labels": list(addresses.labels_of(config, one, labels)),
                         "live": one.pk == config.live_id,
                     }
                     for one in snapshots
@@ -46,7 +47,9 @@ class Command(TerminalCommand):
                     f"{one.written_at or one.captured_at:%Y-%m-%d %H:%M}",
                     one.author_name or one.author_id,
                     one.etag_text,
-                    " ".join([*(["live"] if one.pk == config.live_id else []), *addresses.labels_of(config, one)]),
+                    " ".join(
+                        [*(["live"] if one.pk == config.live_id else []), *addresses.labels_of(config, one, labels)]
+                    ),
                 )
                 for one in snapshots
             ),

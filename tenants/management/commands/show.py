@@ -22,7 +22,9 @@ class Command(TerminalCommand):
         super().add_arguments(parser)
         self.add_config_arguments(parser)
         parser.add_argument(
-            "version", metavar="VERSION", help="a number such as 12, baseline, or live, which asks the platform now"
+            "version",
+            metavar="VERSION",
+            help="a number such as 12, baseline, a label, or live, which asks the platform now",
         )
 
     def run(self, **options: Any) -> ExitCode:
