@@ -5,12 +5,14 @@ Nothing here imports Django, the network or the database; values go in, values c
 
 from tenants.documents.blame import Blame, BlamedLine, Field, Told, Touch, blame, outline
 from tenants.documents.canonical import canonical_bytes, digest
+from tenants.documents.composition import Composed, Overlap, Part, PutBack, Side, composed, parts
 from tenants.documents.difference import MISSING, Change, Difference, Missing, compare
 from tenants.documents.labels import visible
 from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.patches import PatchRefused, patch_of, patched
 from tenants.documents.patterns import found, without
+from tenants.documents.places import Choice, Grain, NotAPart, Place, locate, may_be_one, place_text
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import side_by_side, unified
@@ -26,19 +28,28 @@ __all__ = [
     "Blame",
     "BlamedLine",
     "Change",
+    "Choice",
+    "Composed",
     "Difference",
     "Field",
+    "Grain",
     "InvalidDocument",
     "InvalidPointer",
     "Limits",
     "Line",
     "Missing",
+    "NotAPart",
     "NotFound",
     "Number",
+    "Overlap",
+    "Part",
     "PatchRefused",
+    "Place",
+    "PutBack",
     "Row",
     "Section",
     "Segment",
+    "Side",
     "Told",
     "Touch",
     "Value",
@@ -46,15 +57,20 @@ __all__ = [
     "canonical_bytes",
     "compare",
     "compose",
+    "composed",
     "digest",
     "extract",
     "found",
     "join",
     "list_items",
     "load",
+    "locate",
+    "may_be_one",
     "outline",
+    "parts",
     "patch_of",
     "patched",
+    "place_text",
     "pretty",
     "replace",
     "resolve",

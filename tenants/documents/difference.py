@@ -111,7 +111,7 @@ def compare(
     `volatile` names root members (`version`) or JSON Pointers (`/metadata/version`, `/lines/*/status` with any item)
     whose changes are flagged.
     """
-    walk = _Walk(tuple(identity_keys), _places(tuple(volatile)))
+    walk = _Walk(tuple(identity_keys), flagged_places(tuple(volatile)))
     walk.visit(before, after, _ROOT)
     return Difference(tuple(walk.changes))
 
@@ -150,7 +150,7 @@ def _as_json(change: Change) -> Value:
 
 
 @lru_cache(maxsize=256)
-def _places(names: tuple[str, ...]) -> re.Pattern[str] | None:
+def flagged_places(names: tuple[str, ...]) -> re.Pattern[str] | None:
     """Give what matches the pointers of all places that are named, and of what is inside them; None for no place."""
     pointers = {
         "".join("/[^/]*" if token == ANY else re.escape(step(token)) for token in tokens)

@@ -212,10 +212,10 @@ def _by_identity(
     first = None
     others = [key for key in after_objects[0] if key not in identity_keys]
     for key in (*identity_keys, *others):
-        before_tokens = _unique_tokens(before_objects, key, text_only=key not in identity_keys)
+        before_tokens = unique_tokens(before_objects, key, text_only=key not in identity_keys)
         if before_tokens is None:
             continue
-        after_tokens = _unique_tokens(after_objects, key, text_only=key not in identity_keys)
+        after_tokens = unique_tokens(after_objects, key, text_only=key not in identity_keys)
         if after_tokens is None:
             continue
         if not set(before_tokens).isdisjoint(after_tokens):
@@ -224,7 +224,8 @@ def _by_identity(
     return first
 
 
-def _unique_tokens(items: list[dict[str, Value]], key: str, *, text_only: bool) -> list[Hashable] | None:
+def unique_tokens(items: list[dict[str, Value]], key: str, *, text_only: bool) -> list[Hashable] | None:
+    """Give what each item has at a key, where all have a text or a number there and no two the same; else None."""
     if key not in items[0] or (len(items) > 1 and items[0][key] == items[1].get(key)):
         return None
     found: list[Hashable] = [item.get(key) for item in items]  # type: ignore[misc]  # looked at below
@@ -243,7 +244,7 @@ def _settled(
     start, end = ends
     places = {before_tokens[i]: i for i in range(start, len(before_tokens) - end)}
     pairs = [(places[token], j) for j in range(start, len(after_tokens) - end) if (token := after_tokens[j]) in places]
-    staying = _longest_increasing([i for i, _ in pairs])
+    staying = longest_increasing([i for i, _ in pairs])
     if len(staying) == len(pairs):
         return Matching(pairs, {}, identity, ends)
     stays = [pairs[position] for position in staying]
@@ -333,10 +334,10 @@ def common_subsequence(before: Sequence[Hashable], after: Sequence[Hashable]) ->
     else:
         # Falling order within one item, so that a strictly rising run takes at most one match of it.
         pairs = [(i, j) for i, token in enumerate(before) for j in reversed(places.get(token, ()))]
-    return [pairs[position] for position in _longest_increasing([j for _, j in pairs])]
+    return [pairs[position] for position in longest_increasing([j for _, j in pairs])]
 
 
-def _longest_increasing(numbers: Sequence[int]) -> list[int]:
+def longest_increasing(numbers: Sequence[int]) -> list[int]:
     """Give the positions of a longest strictly increasing subsequence."""
     if all(map(lt, numbers, numbers[1:])):
         return list(range(len(numbers)))
