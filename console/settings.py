@@ -246,6 +246,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.seal_trail", 5),
         ("tenants.tasks.sweep_configs", 30),
         ("tenants.tasks.sweep_onboardings", 3),
+        ("tenants.tasks.sweep_indices", 10),
         ("console.tasks.tidy_broker", 60),
     )
 }

@@ -10,8 +10,10 @@ class RollbacksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Keep the trail for the tenants' side too, which knows only its own port."""
+        """Keep the trail for the tenants' side too, and tell it what was written here; it knows only its own ports."""
         from rollbacks import audit  # noqa: PLC0415 - models can be imported only now
-        from tenants import trail  # noqa: PLC0415
+        from rollbacks.origins import tell_origins  # noqa: PLC0415
+        from tenants import origins, trail  # noqa: PLC0415
 
         trail.set_recorder(audit.record_for_tenants)
+        origins.set_teller(tell_origins)

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tenants import chronicle, regions
+from tenants import chronicle, indices, regions
 
 MODELS_BESIDE = (
     chronicle.Label,
@@ -22,6 +22,9 @@ MODELS_BESIDE = (
     chronicle.LiveSpan,
     chronicle.Bisection,
     chronicle.BisectionAnswer,
+    indices.ConfigIndex,
+    indices.PastValue,
+    indices.VersionChanges,
 )
 """Django finds the models of an app through this module."""
 

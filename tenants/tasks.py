@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from tenants import capture, connections, importing, onboarding, reach
+from tenants import capture, connections, importing, indexing, onboarding, reach
 from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.reach import Reach
 from tenants.remote import BudgetSpent, Purpose, RateLimited, RemoteError, TenantDown, TimedOut
@@ -43,6 +43,8 @@ ROUND_SECONDS = 20.0
 TURN_SECONDS = 5.0
 """A tenant's turn ends after so long, and after so many looks."""
 LOOKS_A_TURN = 20
+INDEX_SECONDS = 20.0
+"""A round that works out what versions changed ends after so long."""
 FAILURES_A_TURN = 3
 """A turn ends after so many looks that found nobody, even where the circuit breaker is still closed."""
 
@@ -150,6 +152,23 @@ def sweep_onboardings() -> None:
     """Go on with every such request that no worker holds."""
     for pk in onboarding.due(now=timezone.now()):
         onboarding.drive(pk)
+
+
+@shared_task(ignore_result=True)
+def sweep_indices() -> int:
+    """Work out what new versions changed, for a while; give how many configurations were brought up to date."""
+    ends, caught_up = time.monotonic() + INDEX_SECONDS, 0
+    for config in indexing.due(TrackedConfig.objects.all()).select_related("tenant"):
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            caught_up += indexing.catch_up(config, seconds=left).complete
+        except Exception:
+            # One configuration must not keep the round from the others.
+            told = {"tenant": config.tenant.slug, "config": config.address}
+            logger.exception("%s was not worked out", config.address, extra=told)
+    return caught_up
 
 
 def drive_onboarding_soon(onboarding_id: "UUID") -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django import template
 
-from rollbacks import facts, progress, proofs, showing
+from rollbacks import facts, origins, progress, proofs, showing
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.refusals import Told
 from rollbacks.states import PENDING, RUNNING
@@ -49,11 +49,7 @@ def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
 
     Only where the verdict says so: a version that was merely read back after a conflict is somebody else's.
     """
-    attempts = (
-        Attempt.objects.filter(config=config, verdict__in=("verified", "divergent", "overwritten"))
-        .exclude(read_back=None)
-        .select_related("rollback__target")
-    )
+    attempts = origins.attempts_that_wrote().filter(config=config).select_related("rollback__target")
     return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
 
 
