@@ -1,4 +1,4 @@
-"""Exact bytes in and out of the database, each content once; every version seen, each sighting once.
+"""Exact bytes in and out of the database, each content once (`chains`); every version seen, each sighting once.
 
 A sighting is `(version, digest, ETag)` of one object. Seen again, with that ETag or without any, it costs no row. The
 same version with another digest, or with another ETag, is a new row *and* an alarm in the trail: a number that the
@@ -11,43 +11,35 @@ then whatever the trail's recorder takes.
 """
 
 import functools
-import hashlib
 from typing import TYPE_CHECKING, cast
 
 from django.db import transaction
 
-from tenants import trail
+from tenants import chains, trail
 from tenants.documents import InvalidDocument, load
-from tenants.models import Document, Snapshot, TrackedConfig
+from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import projection
 from tenants.resource_types.definition import PARENT_AND_ID, ResourceType, VersionRule
 
+UnusableContent = chains.UnusableContent
+keep = chains.keep
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from tenants.documents import Value
     from tenants.remote.answers import Answer
 
 
-class UnusableContent(Exception):
-    """The bytes that came cannot be kept as a version of the object; the message says why, in a sentence."""
-
-
-def keep(raw: bytes) -> Document:
-    """Give the document with exactly these bytes, stored now unless it already is."""
-    raw = bytes(raw)
-    sha256 = hashlib.sha256(raw).hexdigest()
-    kept = Document.objects.defer("body").filter(pk=sha256).first()
-    if kept is None:
-        fresh = Document(sha256=sha256, body=raw, size=len(raw))
-        Document.objects.bulk_create([fresh], ignore_conflicts=True)  # another worker may be keeping the same bytes
-        kept = Document.objects.defer("body").get(pk=sha256)
-    return kept
-
-
 def bytes_of(snapshot: Snapshot) -> bytes:
     """Give the exact bytes that came, proved against their SHA-256; raises UnusableContent when they were changed."""
-    return _body(snapshot.document_id)
+    return chains.read(snapshot.document_id)
+
+
+def bytes_of_all(documents: "Iterable[str]") -> "dict[str, bytes | UnusableContent]":
+    """Give the exact bytes of documents by their SHA-256, each proved, or why they cannot be used; one query."""
+    return chains.read_all(set(documents))
 
 
 def value_of(snapshot: Snapshot) -> "dict[str, Value]":
@@ -55,19 +47,9 @@ def value_of(snapshot: Snapshot) -> "dict[str, Value]":
     return _value(snapshot.document_id)
 
 
-def _body(sha256: str) -> bytes:
-    body = bytes(Document.objects.values_list("body", flat=True).get(pk=sha256))
-    if hashlib.sha256(body).hexdigest() != sha256:
-        raise UnusableContent(
-            f"The stored bytes of document {sha256[:12]} are not the ones that came: their SHA-256 is another. They "
-            f"are not used; restore the database from a backup."
-        )
-    return body
-
-
 @functools.lru_cache(maxsize=64)
 def _value(sha256: str) -> "dict[str, Value]":
-    return value_from(_body(sha256))
+    return value_from(chains.read(sha256))
 
 
 def value_from(raw: bytes) -> "dict[str, Value]":
@@ -147,7 +129,7 @@ def record(
         snapshot = Snapshot.objects.create(
             config=config,
             version=number,
-            document=keep(answer.body),
+            document=keep(answer.body, after=_most_alike(config, number)),
             etag=answer.etag,
             digest=digest,
             source=source,
@@ -160,6 +142,13 @@ def record(
         if rtype.version_rule is not VersionRule.NONE:
             _alarm_on_contradiction(config, snapshot, same_number)
     return snapshot, True
+
+
+def _most_alike(config: TrackedConfig, number: int) -> str | None:
+    """Give the document of the version before, else of the one after: a history is imported from its end."""
+    documents = config.snapshots.values_list("document_id", flat=True)
+    before = documents.filter(version__lte=number).order_by("-version", "-pk").first()
+    return before or documents.order_by("version", "-pk").first()
 
 
 def _alarm_on_contradiction(config: TrackedConfig, snapshot: Snapshot, same_number: list[Snapshot]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tenants import archive, labelling
 from tenants.archive import UnusableContent
 from tenants.documents import MISSING, Change, Difference, compare, to_text, visible
-from tenants.models import Document, Snapshot, TrackedConfig
+from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue, secrets
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ class _Summaries:
         }
         if wanted:
             shas = {sha for key in wanted for sha in key[:2]}
-            bodies = dict(Document.objects.filter(pk__in=shas).values_list("pk", "body"))
-            made = {key: _summarised(bytes(bodies[key[0]]), bytes(bodies[key[1]]), key[2]) for key in wanted}
+            bodies = archive.bytes_of_all(shas)
+            made = {key: _summarised(bodies[key[0]], bodies[key[1]], key[2]) for key in wanted}
             found |= made
             with self._lock:
                 self._known |= made
@@ -167,7 +167,9 @@ class _Summaries:
         return [found.get(key) for key in keys]
 
 
-def _summarised(before: bytes, after: bytes, type_name: str) -> Summary | None:
+def _summarised(before: bytes | UnusableContent, after: bytes | UnusableContent, type_name: str) -> Summary | None:
+    if isinstance(before, UnusableContent) or isinstance(after, UnusableContent):
+        return None
     try:
         rtype = catalogue.get(type_name)
         old, new = secrets.hidden_pair(rtype, archive.value_from(before), archive.value_from(after))

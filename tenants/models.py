@@ -1,7 +1,9 @@
-"""Tenants, who may see them, what is tracked in them, and every version ever seen.
+"""Tenants, who may see them, what is tracked in them, and every version that was seen and is kept.
 
-A fact about the past is only ever added: a `Snapshot` and a `Document` are never changed and never deleted here, and
-what the platform no longer shows is marked so on its `TrackedConfig`. Invariants are constraints of the database.
+A fact about the past is only ever added: a `Snapshot` is never changed, and a `Document` only in how its bytes are
+packed (`chains`), never in what they are. Both go only where a tenant's retention says so (`retention`, off unless it
+is set), with an entry in the trail. What the platform no longer shows is marked so on its `TrackedConfig`.
+Invariants are constraints of the database.
 """
 
 import uuid
@@ -66,6 +68,26 @@ class Tenant(models.Model):
         default=7,
         help_text="After so many days live without drift or rollback a version is known good by itself; 0 for never.",
     )
+    keep_days = models.PositiveIntegerField(
+        "keep versions for days",
+        null=True,
+        blank=True,
+        help_text="Versions that were seen longer ago may be dropped; empty to keep all of them.",
+    )
+    keep_versions = models.PositiveIntegerField(
+        "keep the last versions",
+        null=True,
+        blank=True,
+        help_text="So many of each object stay, however old; empty for no number.",
+    )
+    retention_confirmed = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The retention that a person has seen at work and let run.",
+    )
     frozen = models.BooleanField(default=False, help_text="No rollback is carried out while this is on.")
     frozen_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -88,6 +110,11 @@ class Tenant(models.Model):
                 condition=Q(requests_a_minute__isnull=True) | Q(requests_a_minute__range=(10, 100_000)),
             ),
             models.CheckConstraint(name="tenant_good_within_a_year", condition=Q(good_after_days__lte=365)),
+            models.CheckConstraint(
+                name="tenant_retention_within_reason",
+                condition=(Q(keep_days__isnull=True) | Q(keep_days__range=(1, 36_500)))
+                & (Q(keep_versions__isnull=True) | Q(keep_versions__range=(1, 1_000_000))),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -239,6 +266,9 @@ class TrackedConfig(models.Model):
     looked_at = models.DateTimeField(null=True, blank=True, help_text="The heartbeat: when live was last asked for.")
     changed_at = models.DateTimeField(null=True, blank=True, help_text="When a change was last seen.")
     history_imported_at = models.DateTimeField(null=True, blank=True)
+    dropped_through = models.BigIntegerField(
+        null=True, blank=True, help_text="The highest version that retention dropped; no import brings it back."
+    )
     history_refused = models.JSONField(
         default=list, blank=True, help_text="Versions of the platform's history that could not be kept, and why."
     )
@@ -310,16 +340,42 @@ class Onboarding(models.Model):
 
 
 class Document(models.Model):
-    """The exact bytes of an answer of the platform, each content once."""
+    """The exact bytes of an answer of the platform, each content once.
+
+    Outside a chain `body` is those bytes. In a chain it is a frame of Zstandard, packed against the document of the
+    same chain at the place that it leans on, or against nothing. Each leans on an earlier place, a chain has so many
+    places at most, and what others lean on cannot be deleted: the database itself refuses a broken chain.
+    """
+
+    LONGEST_CHAIN: ClassVar = 50
 
     sha256 = models.CharField(primary_key=True, max_length=64, help_text="Of the bytes themselves, in hexadecimal.")
     body = models.BinaryField()
-    size = models.PositiveIntegerField(help_text="In bytes.")
+    size = models.PositiveIntegerField(help_text="Of the bytes themselves, in bytes.")
     created_at = models.DateTimeField(auto_now_add=True)
+    chain = models.IntegerField(null=True, editable=False, help_text="Empty: the body is not packed.")
+    place = models.SmallIntegerField(null=True, editable=False, help_text="In the chain, from 0.")
+    leans_on = models.SmallIntegerField(
+        null=True, editable=False, help_text="The place in the chain whose bytes this body is packed against."
+    )
 
     class Meta:
+        # Migration 0008 adds what Django cannot say: (chain, leans_on) is a foreign key to (chain, place).
         constraints: ClassVar = [
             models.CheckConstraint(name="document_sha256_is_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
+            models.UniqueConstraint(fields=("chain", "place"), name="document_place_once"),
+            models.CheckConstraint(
+                name="document_place_in_chain",
+                condition=Q(chain__isnull=True, place__isnull=True, leans_on__isnull=True)
+                | Q(chain__isnull=False, place__isnull=False, place__range=(0, 49)),
+            ),
+            models.CheckConstraint(
+                name="document_leans_on_earlier",
+                condition=Q(leans_on__isnull=True) | Q(leans_on__gte=0, leans_on__lt=F("place")),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=("sha256",), condition=Q(chain__isnull=True), name="document_not_packed"),
         ]
 
     def __str__(self) -> str:

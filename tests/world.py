@@ -131,7 +131,7 @@ class World:
         return int(self.practice.platform.store.organizations["northwind"].objects["assist", BILLING].live.version)
 
 
-_HISTORY: dict[date, tuple[list[Document], list[Snapshot]]] = {}
+_HISTORY: dict[date, tuple[list[tuple[str, bytes]], list[Snapshot]]] = {}
 """What the first import of a run kept; the practice platform tells the same history all day, byte for byte."""
 
 
@@ -143,10 +143,13 @@ def import_history(config: TrackedConfig, practice: PracticeServer) -> None:
         assert not imported.refused, imported.refused
         assert not imported.stopped, imported.stopped
         rows = list(config.snapshots.filter(source=Snapshot.Source.HISTORY).select_related("document").order_by("pk"))
-        _HISTORY[told_on] = ([row.document for row in rows], rows)
+        raws = archive.bytes_of_all(row.document_id for row in rows)
+        _HISTORY[told_on] = ([(pk, raw) for pk, raw in raws.items() if isinstance(raw, bytes)], rows)
         return
     documents, rows = _HISTORY[told_on]
-    Document.objects.bulk_create(documents, ignore_conflicts=True)
+    # As they were kept before there were chains: whatever was stored once goes on being read.
+    plain = [Document(sha256=pk, body=raw, size=len(raw)) for pk, raw in documents]
+    Document.objects.bulk_create(plain, ignore_conflicts=True)
     for row in rows:
         row.pk, row.config = None, config
     Snapshot.objects.bulk_create(rows)

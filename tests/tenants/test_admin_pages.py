@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tenants import regions
+from tenants import archive, regions
 from tenants.models import Membership, TrackedConfig
 from tests import page_world
 from tests.page_world import PageWorld
@@ -108,7 +108,7 @@ def test_what_a_configuration_holds_is_shown_as_text_and_never_as_markup(
 def test_two_equal_contents_under_two_numbers_are_called_equal(
     pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:
-    content = json.loads(bytes(pages.billing.snapshots.get(version=41).document.body))["content"]
+    content = json.loads(archive.bytes_of(pages.billing.snapshots.get(version=41)))["content"]
     back = page_world.version(pages.billing, 43, content, author="Ines Duarte")
     text = text_of(as_user("carol"), compare_url(pages.billing, "?from=41&to=43"))
     assert "0 changes" in text

@@ -1,0 +1,343 @@
+"""Exact bytes in and out of the rows of documents, each content once, each packed against the version before it.
+
+    place 0          1          2               49
+    anchor   <────  v42  <────  v43  <──  …  ── full: the next one begins a chain of its own
+
+A document leans on an earlier place of its own chain, on any of them: two configurations may share content and go on
+from it. The anchor, and whatever is too unlike the version before it, is packed by itself. So no read takes more than
+`Document.LONGEST_CHAIN` steps, and one query brings all that it needs. Outside a chain a body is the bytes as they
+came; such rows are older than the chains (`repacking` takes them in).
+
+The SHA-256 of the exact bytes is the key, and every read proves what it gives against it. Two workers never take one
+place: the second finds it taken and takes the next. What a new document leans on is locked (FOR KEY SHARE) until the
+writer's transaction ends, so that nobody drops or moves it meanwhile.
+"""
+
+import hashlib
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection, transaction
+
+from tenants.documents import packing
+from tenants.models import Document
+
+_LIKE_ENOUGH: Final = 0.8
+"""Leaning on another document must save at least a fifth of what packing by itself takes."""
+_WORTH_A_LOOK: Final = 4
+"""Whoever leans and has become so many times smaller is not packed by itself to compare."""
+_TRIES: Final = 5
+
+
+class UnusableContent(Exception):
+    """The bytes that came cannot be kept or used as a version of the object; the message says why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The row of one document."""
+
+    sha256: str
+    body: bytes
+    size: int
+    chain: int | None
+    place: int | None
+    leans_on: int | None
+
+
+COLUMNS: Final = "sha256, body, size, chain, place, leans_on"
+
+
+def keep(raw: bytes, *, after: str | None = None) -> Document:
+    """Give the document with exactly these bytes, stored now unless it already is.
+
+    `after` is the SHA-256 of the document that they are most like: the version before. The document stays until the
+    caller's transaction ends, whoever drops documents meanwhile.
+    """
+    raw = bytes(raw)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    with transaction.atomic():
+        for attempt in range(_TRIES):
+            kept = _kept(sha256)
+            if kept is None:
+                crowded = attempt == _TRIES - 1  # others take every place of that chain: now a chain of its own
+                kept = _insert(sha256, raw, None if after is None or crowded else base_of(after))
+            if kept is not None:
+                _recent.put(sha256, raw)
+                return kept
+    raise UnusableContent(f"Document {sha256[:12]} was not kept: somebody stores and drops it all the time. Try again.")
+
+
+def read(sha256: str) -> bytes:
+    """Give the exact bytes of a document with one query, proved; raises UnusableContent when they were changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAIN_OF_ONE, (sha256, sha256))
+        rows = [Link(*row) for row in cursor.fetchall()]
+    found = _unpacked(rows, {sha256}).get(sha256)
+    if found is None:
+        raise UnusableContent(f"There is no document {sha256[:12]} in the database. Restore it from a backup.")
+    if isinstance(found, UnusableContent):
+        raise found
+    return found
+
+
+def read_all(documents: Collection[str]) -> "dict[str, bytes | UnusableContent]":
+    """Give the exact bytes of each document, or why they cannot be used; one query, and each link is unpacked once.
+
+    A document that does not exist is left out.
+    """
+    if not documents:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAINS_OF_SOME, (list(documents), list(documents)))
+        rows = [Link(*row) for row in cursor.fetchall()]
+    return _unpacked(rows, set(documents))
+
+
+_CHAIN_OF_ONE: Final = f"""
+SELECT {COLUMNS} FROM tenants_document WHERE sha256 = %s
+UNION ALL
+SELECT {", ".join(f"link.{name.strip()}" for name in COLUMNS.split(","))}
+FROM tenants_document AS wanted JOIN tenants_document AS link
+  ON link.chain = wanted.chain AND link.place < wanted.place
+WHERE wanted.sha256 = %s AND wanted.leans_on IS NOT NULL
+"""  # noqa: S608 - names of columns
+_CHAINS_OF_SOME: Final = f"""
+WITH ends AS (
+    SELECT chain, max(place) AS place FROM tenants_document
+    WHERE sha256 = ANY(%s) AND chain IS NOT NULL GROUP BY chain
+)
+SELECT {", ".join(f"link.{name.strip()}" for name in COLUMNS.split(","))}
+FROM ends JOIN tenants_document AS link ON link.chain = ends.chain AND link.place <= ends.place
+UNION ALL
+SELECT {COLUMNS} FROM tenants_document WHERE sha256 = ANY(%s) AND chain IS NULL
+"""  # noqa: S608 - names of columns
+
+
+# --- unpacking -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Damage:
+    sha256: str
+    why: str
+
+
+def _unpacked(rows: Iterable[Link], wanted: set[str]) -> "dict[str, bytes | UnusableContent]":
+    """Unpack the wanted documents of these rows, which hold all that they lean on."""
+    found: dict[str, bytes | UnusableContent] = {}
+    chains: dict[int, dict[int, Link]] = {}
+    for row in rows:
+        if row.chain is not None and row.place is not None:
+            chains.setdefault(row.chain, {})[row.place] = row
+        elif row.sha256 in wanted:
+            body = bytes(row.body)
+            found[row.sha256] = body if _is(body, row.sha256) else _unusable(row.sha256, _Damage(row.sha256, ""))
+    for links in chains.values():
+        places = {place for place, row in links.items() if row.sha256 in wanted}
+        for place, unpacked in _unpack_links(links, places).items():
+            sha256 = links[place].sha256
+            found[sha256] = unpacked if isinstance(unpacked, bytes) else _unusable(sha256, unpacked)
+    return found
+
+
+def read_links(links: Mapping[int, Link], wanted: Collection[int]) -> dict[int, bytes]:
+    """Give the exact bytes of these places of one chain, proved; raises UnusableContent where one cannot be used."""
+    found = {}
+    for place, unpacked in _unpack_links(links, wanted).items():
+        if not isinstance(unpacked, bytes):
+            raise _unusable(links[place].sha256, unpacked)
+        found[place] = unpacked
+    return found
+
+
+def _unpack_links(links: Mapping[int, Link], wanted: Collection[int]) -> "dict[int, bytes | _Damage]":
+    """Unpack the wanted places of one chain, proved; each link once, held only while others lean on it."""
+    found = _walk(links, wanted, prove_all=False)
+    if any(isinstance(one, _Damage) for one in found.values()):
+        found = _walk(links, wanted, prove_all=True)  # now the first link that is wrong is named
+    return found
+
+
+def _walk(links: Mapping[int, Link], wanted: Collection[int], *, prove_all: bool) -> "dict[int, bytes | _Damage]":
+    needed: set[int] = set()
+    for place in wanted:
+        step: int | None = place
+        while step is not None and step not in needed:
+            needed.add(step)
+            step = links[step].leans_on if step in links else None
+    waiting = Counter(links[place].leans_on for place in needed if place in links)
+    known: dict[int, bytes | _Damage] = {}
+    found: dict[int, bytes | _Damage] = {}
+    for place in sorted(needed):
+        known[place] = one = _link(links, place, known, prove=prove_all or place in wanted)
+        if place in wanted:
+            found[place] = one
+        base = links[place].leans_on if place in links else None
+        if base is not None:
+            waiting[base] -= 1
+            if not waiting[base]:
+                del known[base]
+    return found
+
+
+def _link(
+    links: Mapping[int, Link], place: int, known: "Mapping[int, bytes | _Damage]", *, prove: bool
+) -> "bytes | _Damage":
+    row = links.get(place)
+    if row is None:
+        return _Damage("", f"the chain has nothing at its place {place}")
+    base = known.get(row.leans_on) if row.leans_on is not None else None
+    if isinstance(base, _Damage):
+        return base
+    try:
+        raw = packing.unpack(bytes(row.body), size=row.size, base=base)
+    except packing.Damaged as damaged:
+        return _Damage(row.sha256, str(damaged))
+    return raw if not prove or _is(raw, row.sha256) else _Damage(row.sha256, "")
+
+
+def _is(raw: bytes, sha256: str) -> bool:
+    return hashlib.sha256(raw).hexdigest() == sha256
+
+
+def _unusable(sha256: str, damage: _Damage) -> UnusableContent:
+    why = damage.why or "their SHA-256 is another"
+    if damage.sha256 and damage.sha256 != sha256:
+        return UnusableContent(
+            f"The stored bytes of document {sha256[:12]} lean on document {damage.sha256[:12]}, whose bytes are not "
+            f"the ones that came: {why}. They are not used; restore the database from a backup."
+        )
+    return UnusableContent(
+        f"The stored bytes of document {sha256[:12]} are not the ones that came: {why}. They are not used; restore "
+        f"the database from a backup."
+    )
+
+
+# --- packing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a new document may lean on, and the free place behind its chain."""
+
+    sha256: str
+    chain: int
+    place: int
+    free: int
+
+
+def packed(raw: bytes, base: Base | None) -> tuple[bytes, Base | None]:
+    """Pack the bytes against the base where that is worth it; give the body, and what it leans on."""
+    if base is None:
+        return packing.pack(raw), None
+    content = _recent.get(base.sha256)
+    if content is None:
+        try:
+            content = read(base.sha256)
+        except UnusableContent:  # what is new must be kept whatever befell the old
+            return packing.pack(raw), None
+    body, leaning = smaller(raw, content)
+    return body, base if leaning else None
+
+
+def smaller(raw: bytes, content: bytes) -> tuple[bytes, bool]:
+    """Pack the bytes against other content where that is worth it; give the body, and whether it leans on that."""
+    body = packing.pack(raw, base=content)
+    if len(body) * _WORTH_A_LOOK > len(raw):
+        alone = packing.pack(raw)
+        if len(body) > len(alone) * _LIKE_ENOUGH:
+            return alone, False
+    return body, True
+
+
+def base_of(sha256: str) -> Base | None:
+    """Give the document as a base, and lock it; None where it is in no chain, or its chain is full."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BASE, (sha256,))
+        row = cursor.fetchone()
+    if row is None or row[0] is None or row[2] + 1 >= Document.LONGEST_CHAIN:
+        return None
+    return Base(sha256, chain=row[0], place=row[1], free=row[2] + 1)
+
+
+_BASE: Final = """
+SELECT base.chain, base.place, (SELECT max(place) FROM tenants_document WHERE chain = base.chain)
+FROM tenants_document AS base WHERE base.sha256 = %s FOR KEY SHARE OF base
+"""
+_SHOWN: Final = ("sha256", "size", "created_at", "chain", "place", "leans_on")
+
+
+def _kept(sha256: str) -> Document | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(_SHOWN)} FROM tenants_document WHERE sha256 = %s FOR KEY SHARE",  # noqa: S608
+            (sha256,),
+        )
+        row = cursor.fetchone()
+    return None if row is None else Document.from_db(connection.alias, _SHOWN, row)
+
+
+def _insert(sha256: str, raw: bytes, base: Base | None) -> Document | None:
+    """Insert a document; None where somebody else has just kept it, or has taken its place in the chain."""
+    body, base = packed(raw, base)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, (sha256, body, len(raw), *place_behind(base)))
+        row = cursor.fetchone()
+    return None if row is None else Document.from_db(connection.alias, _SHOWN, row)
+
+
+def place_behind(base: Base | None) -> tuple[int | None, int, int | None]:
+    """Give the chain, the place and what is leaned on of whoever comes next; the chain is None for one of its own."""
+    return (base.chain, base.free, base.place) if base is not None else (None, 0, None)
+
+
+_INSERT: Final = f"""
+INSERT INTO tenants_document (sha256, body, size, created_at, chain, place, leans_on)
+VALUES (%s, %s, %s, statement_timestamp(), coalesce(%s, nextval('tenants_document_chain')), %s, %s)
+ON CONFLICT DO NOTHING RETURNING {", ".join(_SHOWN)}
+"""  # noqa: S608 - names of columns
+
+
+class _Recent:
+    """The bytes that this process kept or leaned on last, so that the next version need not unpack a chain.
+
+    Bytes under their SHA-256 never change, so nothing here can be out of date.
+    """
+
+    LARGEST: Final = 1024 * 1024
+    LIMIT: Final = 16 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, sha256: str) -> bytes | None:
+        with self._lock:
+            raw = self._held.get(sha256)
+            if raw is not None:
+                self._held.move_to_end(sha256)
+            return raw
+
+    def put(self, sha256: str, raw: bytes) -> None:
+        if len(raw) > self.LARGEST:
+            return
+        with self._lock:
+            if sha256 not in self._held:
+                self._size += len(raw)
+            self._held[sha256] = raw
+            self._held.move_to_end(sha256)
+            while self._size > self.LIMIT:
+                self._size -= len(self._held.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+            self._size = 0
+
+
+_recent = _Recent()
