@@ -360,7 +360,7 @@ class Document(models.Model):
     )
 
     class Meta:
-        # Migration 0008 adds what Django cannot say: (chain, leans_on) is a foreign key to (chain, place).
+        # Migration 0009 adds what Django cannot say: (chain, leans_on) is a foreign key to (chain, place).
         constraints: ClassVar = [
             models.CheckConstraint(name="document_sha256_is_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.UniqueConstraint(fields=("chain", "place"), name="document_place_once"),

@@ -298,7 +298,7 @@ def test_on_the_way_back_to_before_the_chains_every_document_is_as_it_came() -> 
     drop(raws[0])
     executor = MigrationExecutor(connection)
     try:
-        executor.migrate([("tenants", "0006_labels_and_spans")])
+        executor.migrate([("tenants", "0007_indices")])
         with connection.cursor() as cursor:
             cursor.execute("SELECT sha256, body FROM tenants_document")
             assert {sha256: bytes(body) for sha256, body in cursor.fetchall()} == {sha(raw): raw for raw in raws[1:]}

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("tenants", "0007_archive"),
+        ("tenants", "0008_archive"),
     ]
 
     operations = [

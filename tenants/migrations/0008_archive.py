@@ -1,7 +1,7 @@
 """Add the columns of packed documents, and let a tenant say how long versions are kept.
 
 Done in a moment whatever the tables hold: every new column is empty. What is there stays as it is and goes on being
-read; 0008 adds the constraints beside the work, and the console packs what is there by and by.
+read; 0009 adds the constraints beside the work, and the console packs what is there by and by.
 """
 
 from django.db import migrations, models
@@ -20,7 +20,7 @@ ALTER TABLE tenants_document ALTER COLUMN body SET STORAGE EXTENDED;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("tenants", "0006_labels_and_spans"),
+        ("tenants", "0007_indices"),
     ]
 
     operations = [
