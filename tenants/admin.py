@@ -22,6 +22,7 @@ from tenants.configuration import configuration, type_of
 from tenants.everything_views import EverythingViews
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
 from tenants.forms import TenantForm, TrackChoiceForm
+from tenants.gutter import gutter
 from tenants.judging_views import JudgingViews
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.object_paths import InvalidObjectId
@@ -244,16 +245,19 @@ class TrackedConfigAdmin(EverythingViews, JudgingViews, ScopedAdmin):
         config = self.row(request, pk)
         snapshot = self._snapshot(config, snapshot_pk)
         roles = access.roles_in(request.user, config.tenant)
+        blames = request.GET.get("blame") != "no"
+        named = gutter(snapshot, line=request.GET.get("line", "1")) if blames else None
         context = {
             **self.admin_site.each_context(request),
             "title": f"{config}, v{snapshot.version}",
+            "gutter": named,
             "opts": self.opts,
             "config": config,
             "tenant": config.tenant,
             "snapshot": snapshot,
             "rtype": type_of(config),
             "before": comparing.before_of(snapshot),
-            "content": version_pages.laid_out(snapshot, type_of(config)),
+            "content": None if named and named.blocks else version_pages.laid_out(snapshot, type_of(config)),
             "labels": labelling.of_snapshot(snapshot),
             "beside": labelling.beside(snapshot),
             "may_accept": bool(roles & {Role.OPERATOR, Role.APPROVER}),
