@@ -27,6 +27,7 @@ def main() -> int:
         "--scale", type=Scale, choices=list(Scale), default=Scale.ROUND, help="how much (default round)"
     )
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--seeds", type=int, help="how many histories the simulation plays, however long it takes")
     parser.add_argument("--history", type=int, metavar="SEED", help="play this one history of the simulation, print it")
     parser.add_argument("--record", action="store_true", help="write docs/RELIABILITY.md with what came of it")
     options = parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> int:
         if not unasked and proof.name not in options.proofs:
             continue
         began = time.perf_counter()
-        report = _prove(proof, options.scale, options.seed)
+        report = _prove(proof, options.scale, options.seed, seeds=options.seeds)
         seconds = time.perf_counter() - began
         sys.stdout.write(f"{reliability.to_text(proof, report, seconds=seconds)}\n\n")
         sys.stdout.flush()
@@ -53,10 +54,14 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _prove(proof: Proof, scale: Scale, first_seed: int) -> Report:
+def _prove(proof: Proof, scale: Scale, first_seed: int, *, seeds: int | None) -> Report:
     from tests.scratch_database import scratch_database  # noqa: PLC0415 - after the settings are read
 
     with scratch_database("torture") if proof.on_scratch_database else contextlib.nullcontext():
+        if seeds and proof.name == "simulation":
+            from tests.torture import simulation  # noqa: PLC0415
+
+            return simulation.prove(scale, first_seed, _tell, seeds=seeds)
         return proof.prove(scale, first_seed, _tell)
 
 

@@ -8,6 +8,7 @@ setting of the transaction that the functions of the database look at.
 import contextlib
 import functools
 import random
+import re
 import sys
 import threading
 import uuid
@@ -65,6 +66,8 @@ def _function_that_opened() -> str:
 
 
 _READS: Final = ("SELECT", "SAVEPOINT", "RELEASE")
+_STANDS_IN: Final = re.compile("rollbacks_(?:rollback|attempt|send)")
+"""The tables that say how a history stands (`standing`)."""
 
 
 @functools.cache
@@ -152,7 +155,7 @@ def held(history: History) -> Iterator[None]:  # noqa: C901 - a list of seams, e
         _living()
         if isinstance(sql, str):
             if not sql.startswith(_READS):
-                history.changed = True
+                history.changed = history.changed or bool(_STANDS_IN.search(sql))
                 MEMORY.written(sql)
             if "clock_timestamp()" in sql or "append_to_trail(" in sql:
                 sql = stamped(sql)

@@ -4,7 +4,7 @@ import gc
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, TypeVar
 
 import django
@@ -28,7 +28,7 @@ def shares_of(first: int, seeds: int) -> list[range]:
 
 def share_out(
     work: Callable[[Share], Came], shares: Sequence[Share], *, processes: int | None = None
-) -> Iterator[Came]:
+) -> Generator[Came]:
     """Give what `work` makes of each share, in the shares' order, whichever process was at it.
 
     `work` is a function of a module. It runs on copies of the database that the default connection names, which nobody
@@ -75,4 +75,6 @@ def _begin(free: Any, settings_module: str) -> None:
     connection.settings_dict["NAME"] = name
     gc.collect()
     gc.freeze()
+    # The default looks for garbage hundreds of times in a history.
+    gc.set_threshold(200_000)
     multiprocessing.util.Finalize(None, stage.dismiss, exitpriority=10)

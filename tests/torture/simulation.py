@@ -8,6 +8,7 @@ own, in rotation, so that every pair is met; where one had no chance, people ask
 import contextlib
 import hashlib
 import itertools
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from tests.torture.preparing import Beginning
 from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.simulated import Kind
 
-SEEDS: Final = {Scale.ROUND: 500, Scale.RELEASE: 100_000}
+SEEDS: Final = {Scale.ROUND: 10_000, Scale.RELEASE: 100_000}
+SECONDS_OF_A_ROUND: Final = 480.0
+"""A round begins no further histories then, so that a slow or busy machine ends it too; its report says how many."""
 EACH_PAIR: Final = 50
 """So often each pair of kinds is to be met in 10,000 histories."""
 VERIFIED: Final = 50
@@ -140,19 +143,24 @@ def _share(seeds: range) -> Round:
 
 
 def prove(scale: Scale, first_seed: int, tell: Tell, *, seeds: int | None = None) -> Report:
-    """Play so many histories, shared out over this machine's cores."""
+    """Play so many histories, shared out over this machine's cores; in a round, as many of them as its time allows."""
     number = seeds or SEEDS[scale]
+    longest = SECONDS_OF_A_ROUND if scale is Scale.ROUND and seeds is None else math.inf
     found, began = Round(first_seed), time.perf_counter()
-    for part in sharing.share_out(_share, sharing.shares_of(first_seed, number)):
-        found.add(part)
-        spent = time.perf_counter() - began
-        tell(f"{found.seeds:,} of {number:,} histories, {found.seeds / spent:.1f} a second")
+    with contextlib.closing(sharing.share_out(_share, sharing.shares_of(first_seed, number))) as parts:
+        for part in parts:
+            found.add(part)
+            spent = time.perf_counter() - began
+            tell(f"{found.seeds:,} of {number:,} histories, {found.seeds / spent:.1f} a second")
+            if spent > longest:
+                break
     found.seconds = time.perf_counter() - began
-    return report(found)
+    return report(found, asked=number)
 
 
-def report(found: Round) -> Report:
-    """Say in words and figures what was tried, how often, and what was found."""
+def report(found: Round, *, asked: int | None = None) -> Report:
+    """Say in words and figures what was tried, how often, and what was found; `asked`: how many it was to be."""
+    left = (asked or found.seeds) - found.seeds
     rarest = sorted(PAIRS, key=lambda pair: (found.pairs[pair], pair))
     few = [pair for pair in rarest if found.pairs[pair] < EACH_PAIR * found.seeds / 10_000]
     kinds = {name: IN_OTHER_WORDS.get(name, name) for name in KINDS}
@@ -177,7 +185,9 @@ def report(found: Round) -> Report:
         ],
         bound=f"Rule of three: with 95 % confidence under {3 / max(1, found.seeds):.3%} of such histories break a "
         "promise.",
+        repeat=f'make torture PROOF=simulation ARGS="--seeds {found.seeds} --seed {found.first}"',
         not_tried=(
+            *((f"{left:,} of {asked:,} histories, for want of time",) if left else ()),
             "types with steps in the simulation",
             "machines whose clocks differ",
             *(

@@ -12,6 +12,7 @@ Not here: the budget that workers share and the shared token (`reach`, `shared_t
 what happened.
 """
 
+import hashlib
 import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -219,6 +220,8 @@ class Play:
         self._events: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
         self._exchanges = 0
+        self._answered: tuple[object, ...] = ()
+        """What the worker was answered last, or what came instead."""
 
     # What the checker asks a history for
 
@@ -374,17 +377,38 @@ class Play:
             *(tuple(one) if isinstance(one, list) else one for one in row),
             tuple((one.version, one.app is None, one.content == self.target) for one in shown.revisions[3:]),
             shown.lag_until > self.ground.micros,
-            len(self._events),
+            tuple(sorted(round((moment - self.ground.micros) / 1e7) for moment, _, _ in self._events)),
             shown.stores_otherwise,
         )
-        return (*durable, self.driver, self.depth, self.weak), durable
+        return (*durable, self.driver, self.depth, self.weak, self._answered), durable
 
     # The way
 
     def exchange(self, request: Request, limits: Any) -> Answer:
         """Carry one request to the platform and its answer back."""
+        self._answered = ("nothing yet",)
+        try:
+            reply = self._exchange(request, limits)
+        except Exception as error:
+            self._answered = (type(error).__name__,)
+            raise
+        self._answered = (reply.status, reply.etag, hashlib.sha256(reply.body).hexdigest())
         path = request.path.partition("?")[0]
-        name = f"{request.method} {path.removeprefix(self.kind.path) if path != self.kind.path else 'the object'}"
+        name = self._name_of(request)
+        if request.method == "GET" and path == self.kind.path and reply.status == 200:
+            self.looks.append((self.ground.micros, self.driver, reply.body))
+        self.wait(0.01)
+        self.moment("after", name)
+        self.tell(f"{name} answered with {reply.status} {reply.etag or ''}".rstrip())
+        self._exchanges += 1
+        return received(reply, self.ground.now(), self._exchanges)
+
+    def _name_of(self, request: Request) -> str:
+        path = request.path.partition("?")[0]
+        return f"{request.method} {path.removeprefix(self.kind.path) if path != self.kind.path else 'the object'}"
+
+    def _exchange(self, request: Request, limits: Any) -> Reply:
+        name = self._name_of(request)
         self.moment("before", name)
         self.wait(0.01)
         if request.method == "PUT":
@@ -400,13 +424,7 @@ class Play:
             if self.weak and reply.etag is not None:
                 etag = f"W/{reply.etag}" if self.weak == 1 else f'{reply.etag[:-1]}-gzip"'
                 reply, self.weak = Reply(reply.status, reply.body, etag), 0
-        if request.method == "GET" and path == self.kind.path and reply.status == 200:
-            self.looks.append((self.ground.micros, self.driver, reply.body))
-        self.wait(0.01)
-        self.moment("after", name)
-        self.tell(f"{name} answered with {reply.status} {reply.etag or ''}".rstrip())
-        self._exchanges += 1
-        return received(reply, self.ground.now(), self._exchanges)
+        return reply
 
     def arrive(self, request: Request) -> Reply:
         """Let a write reach the platform."""

@@ -30,12 +30,19 @@ class Killed(BaseException):
     """End a worker as SIGKILL does: nothing of the console's code may run on its behalf any more."""
 
 
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Actor:
     """One worker's life: after its death the next one in its place is another actor."""
 
     name: str
-    wake: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    wake: threading.Lock = field(default_factory=_taken)
+    """Taken until the baton comes."""
     dead: bool = False
     transactions: list[str] = field(default_factory=list)
     """The functions whose outermost transaction is open; at most one."""

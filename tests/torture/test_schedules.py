@@ -34,7 +34,7 @@ def broken(one: Play) -> list[str]:
 def test_a_slice_of_the_schedules_holds_and_each_fault_happens_where_it_was_placed() -> None:
     came = Came()
     with held(LEVEL_A.ground()) as ground:
-        first = follow(ground, LEVEL_A, (), came, depth=1, whole=True)
+        first = follow(ground, LEVEL_A, (), came, further=True, whole=True)
         assert len(first) > 200
         assert {fault.kind for ((_, fault),) in first} >= {
             "death",
@@ -44,16 +44,16 @@ def test_a_slice_of_the_schedules_holds_and_each_fault_happens_where_it_was_plac
             "stale reads",
         }
         for schedule in random.Random(5).sample(first, 6):  # noqa: S311 - any of them, the same each time
-            follow(ground, LEVEL_A, schedule, came, depth=1, whole=True)
+            follow(ground, LEVEL_A, schedule, came, further=False, whole=True)
         ((at, fault),) = first[-1]
         with play(ground, LEVEL_A.way, {at: fault}) as one:
             one.run()
             assert any(f"{one.moments[at].name}: {fault}" in line for line in one.lines)
-        classes = follow(ground, LEVEL_A, (), Came(), depth=1, whole=False)
-        second = follow(ground, LEVEL_A, classes[9], came, depth=2, whole=False)
+        classes = follow(ground, LEVEL_A, (), Came(), further=True, whole=False)
+        second = follow(ground, LEVEL_A, classes[9], came, further=True, whole=False)
         assert second
         assert all(pair[0] == classes[9][0] < pair[1] for pair in second)
-        follow(ground, LEVEL_A, second[len(second) // 2], came, depth=2, whole=False)
+        follow(ground, LEVEL_A, second[len(second) // 2], came, further=False, whole=False)
     assert came.broken == []
     assert (came.played[1], came.played[2]) == (7, 1)
 
@@ -90,6 +90,6 @@ def test_the_report_counts_by_the_number_of_faults() -> None:
     came = Came()
     came.played.update({1: 3, 2: 2})
     came.broken.append("level A: a promise")
-    told = schedules.report(came, [("level A", "classes", 3, 2, 0, "all")], exhaustive=False)
+    told = schedules.report(came, [("level A", "classes", 3, 2, 0)], exhaustive=False)
     assert told.tried.startswith("5 schedules")
     assert told.broken == ["level A: a promise"]
