@@ -18,8 +18,10 @@ from django.utils import timezone
 from rollbacks import audit, facts, guards, one_object
 from rollbacks.models import Rollback
 
-TURN_SECONDS = 2.0
-"""Between two times that a queued run asks whether it is its turn."""
+TURN_SECONDS = 10.0
+"""Between two times that a queued run asks whether it is its turn, should nobody have told it (`next_in_line`)."""
+FIRST_PAUSE = 2.0
+"""The shortest pause after a run was refused only for now."""
 FIRST_BACKOFF = 5.0
 """The longest pause after a run was first refused only for now; it doubles with each further one."""
 LONGEST_BACKOFF = 300.0
@@ -41,7 +43,7 @@ def postpone_run(rollback: Rollback, refusing: Sequence[guards.Check], *, actor:
     turn = all(check.guard == "in_flight" for check in refusing)
     bound = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(rollback.run_tries, 10))
     # Drawn at random up to a doubling bound: what failed together does not come back together.
-    pause = TURN_SECONDS if turn else random.uniform(TURN_SECONDS, bound)  # noqa: S311 - spreads load, guards nothing
+    pause = TURN_SECONDS if turn else random.uniform(FIRST_PAUSE, bound)  # noqa: S311 - spreads load, guards nothing
     before = {refusal["guard"] for refusal in rollback.refusals}
     refusals = [check.to_json() for check in refusing]
     sentences = dict.fromkeys(check.message for check in refusing)

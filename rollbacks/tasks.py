@@ -73,7 +73,9 @@ def _queued() -> QuerySet[Rollback]:
 
 
 def _serve(tenant_id: UUID) -> None:
-    applying.recover(pace=SWEEPING, tenant_id=tenant_id)
+    for attempt in applying.recover(pace=SWEEPING, tenant_id=tenant_id):
+        if attempt.state == Attempt.State.CLOSED:
+            queueing.next_in_line(attempt.rollback)
     for rollback_id in list(_queued().filter(tenant=tenant_id).values_list("pk", flat=True)):
         try:
             _carry_out(rollback_id, pace=SWEEPING)
