@@ -58,8 +58,6 @@ def test_a_run_waits_while_another_attempt_is_at_the_object_and_is_then_judged_o
     assert len(desk.world.practice.requests()) == asked, "who waits for its turn asks the platform nothing"
     assert desk.writes() == []
 
-    applying.recover(pace=QUICK)
-    due_again()
     tasks.sweep_attempts()
 
     first.refresh_from_db()
