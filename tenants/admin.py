@@ -18,6 +18,7 @@ from tenants import access, actions, comparing, labelling, pacing, reach, versio
 from tenants.access import Role
 from tenants.capture import Outcome
 from tenants.compare_page import compare_page
+from tenants.compare_views import CompareViews
 from tenants.configuration import configuration, type_of
 from tenants.everything_views import EverythingViews
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
@@ -172,7 +173,7 @@ class MembershipAdmin(ScopedAdmin):
 
 
 @admin.register(TrackedConfig)
-class TrackedConfigAdmin(EverythingViews, JudgingViews, ScopedAdmin):
+class TrackedConfigAdmin(CompareViews, EverythingViews, JudgingViews, ScopedAdmin):
     """Configurations: the list, the page of each with its timeline, versions and comparisons."""
 
     list_display = ("name", "tenant", "resource_type", "live", "looked_at", "changed_at")
@@ -194,6 +195,7 @@ class TrackedConfigAdmin(EverythingViews, JudgingViews, ScopedAdmin):
             *self.everything_urls(view),
             path("types/", view(self.types_view), name=f"{name}_types"),
             path("<uuid:pk>/compare/", view(self.compare_view), name=f"{name}_compare"),
+            *self.compare_urls(view),
             path("<uuid:pk>/look/", view(self.look_view), name=f"{name}_look"),
             path("<uuid:pk>/versions/<int:snapshot_pk>/", view(self.version_view), name=f"{name}_version"),
             path("<uuid:pk>/versions/<int:snapshot_pk>/bytes/", view(self.bytes_view), name=f"{name}_bytes"),

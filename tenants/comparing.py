@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 SIGNS: Final = {"added": "+", "removed": "−", "changed": "~", "moved": "⇅"}
 SHORTEST_CUT: Final = 72
 FIRST_CHANGES: Final = 3
-LARGEST_COMPARED: Final = 2 * 1024 * 1024
+LARGEST_COMPARED: Final = 8 * 1024 * 1024
 """In bytes, for each side: beyond it a page says so and offers the bytes instead."""
+LARGEST_SUMMARISED: Final = 2 * 1024 * 1024
+"""In bytes, for each side: a list of versions compares many pairs, so it leaves larger ones to their own page."""
 
 Pair: TypeAlias = "tuple[Snapshot, Snapshot, str]"
 
@@ -94,6 +96,12 @@ def find(config: TrackedConfig, word: str) -> Snapshot:
     )
 
 
+def fixed_word(snapshot: Snapshot) -> str:
+    """Give the word that names this very version for good: its number, or `id:N` where the number is not its alone."""
+    same_number = Snapshot.objects.filter(config_id=snapshot.config_id, version=snapshot.version)
+    return f"id:{snapshot.pk}" if same_number.exclude(pk=snapshot.pk).exists() else str(snapshot.version)
+
+
 def before_of(snapshot: Snapshot) -> Snapshot | None:
     """Give the version seen before this one; None for the first."""
     return (
@@ -153,7 +161,7 @@ class _Summaries:
         wanted = {
             key
             for key, (before, after, _name) in zip(keys, pairs, strict=True)
-            if key not in found and max(before.document.size, after.document.size) <= LARGEST_COMPARED
+            if key not in found and max(before.document.size, after.document.size) <= LARGEST_SUMMARISED
         }
         if wanted:
             shas = {sha for key in wanted for sha in key[:2]}

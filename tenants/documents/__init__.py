@@ -8,6 +8,7 @@ from tenants.documents.canonical import canonical_bytes, digest
 from tenants.documents.composition import Composed, Overlap, Part, PutBack, Side, composed, parts
 from tenants.documents.difference import MISSING, Change, Difference, Missing, compare
 from tenants.documents.labels import visible
+from tenants.documents.layout import Found, Layout, RowPlace
 from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.patches import PatchRefused, patch_of, patched
@@ -16,7 +17,7 @@ from tenants.documents.places import Choice, Grain, NotAPart, Place, locate, may
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import side_by_side, unified
-from tenants.documents.sections import Row, Section
+from tenants.documents.sections import Row, Section, Span, in_one_column
 from tenants.documents.spelling import to_text
 from tenants.documents.strict import LIMITS, InvalidDocument, Limits, load
 from tenants.documents.values import Number, Value
@@ -32,9 +33,11 @@ __all__ = [
     "Composed",
     "Difference",
     "Field",
+    "Found",
     "Grain",
     "InvalidDocument",
     "InvalidPointer",
+    "Layout",
     "Limits",
     "Line",
     "Missing",
@@ -47,9 +50,11 @@ __all__ = [
     "Place",
     "PutBack",
     "Row",
+    "RowPlace",
     "Section",
     "Segment",
     "Side",
+    "Span",
     "Told",
     "Touch",
     "Value",
@@ -61,6 +66,7 @@ __all__ = [
     "digest",
     "extract",
     "found",
+    "in_one_column",
     "join",
     "list_items",
     "load",

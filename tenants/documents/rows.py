@@ -8,19 +8,18 @@ with a row at the place that it left. Everything is plain text: no markup, and n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tenants.documents.difference import merged_keys
 from tenants.documents.labels import label, visible
-from tenants.documents.lines import BRACKETS, Line, Segment, block, is_one_line, key_text, scalar_text
+from tenants.documents.lines import BRACKETS, Line, Printed, Segment, Sizes, is_one_line, key_text, scalar_text
 from tenants.documents.matching import merged_order
 from tenants.documents.pointers import split
-from tenants.documents.sections import Piece, Row, Section, Sizes, Unchanged, folded
+from tenants.documents.sections import Piece, Row, Run, Section, Unchanged, folded, in_one_column
 from tenants.documents.words import word_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tenants.documents.difference import Change, Difference
     from tenants.documents.values import Value
@@ -28,42 +27,28 @@ if TYPE_CHECKING:
 _Key = TypeVar("_Key", str, int)
 
 
+def pieces_of(before: Value, after: Value, difference: Difference) -> tuple[list[Piece], Sizes]:
+    """Give all rows in pieces, nothing folded, what nobody has looked at whole; and the sizes that were counted."""
+    table = _Table(difference)
+    return table.laid_out(before, after), table.sizes
+
+
 def side_by_side(before: Value, after: Value, difference: Difference, *, context: int = 3) -> list[Section]:
     """Give the page's sections for two columns, `context` unchanged lines kept around each change.
 
     `difference` is `compare(before, after)` of these two documents.
     """
-    return folded(_Table(difference).laid_out(before, after), context)
+    return folded(pieces_of(before, after, difference)[0], context)
 
 
 def unified(before: Value, after: Value, difference: Difference, *, context: int = 3) -> list[Section]:
     """Give the page's sections for one column: of a changed line first the old, then the new, each a row of its own."""
-    return [
-        section if section.folded else _in_one_column(section)
-        for section in side_by_side(before, after, difference, context=context)
-    ]
+    return [_in_one_column(section) for section in side_by_side(before, after, difference, context=context)]
 
 
 def _in_one_column(section: Section) -> Section:
-    rows = tuple(_one_column(section.rows))
-    return Section(rows, len(rows), folded=False, crumb=section.crumb)
-
-
-def _one_column(rows: Sequence[Row]) -> Iterator[Row]:
-    waiting: list[Row] = []
-    for row in rows:
-        if waiting and not (row.kind == "changed" and row.change is None):
-            yield from waiting
-            waiting = []
-        if row.kind != "changed":
-            yield row
-            continue
-        if row.left is not None:
-            yield Row("changed", row.left, None, row.change, row.note, row.volatile, trail=row.trail)
-        if row.right is not None:
-            anchor = row.change if row.left is None else None
-            waiting.append(Row("changed", None, row.right, anchor, row.note, row.volatile, trail=row.trail))
-    yield from waiting
+    rows = tuple(row for _, row in in_one_column(enumerate(section.rows, section.begin)))
+    return Section(rows, len(rows), section.folded, section.begin)
 
 
 @dataclass(slots=True)
@@ -117,7 +102,7 @@ class _Table:
         self._changes = difference.changes
         self._gone = _grown(self._changes, removed=True)
         self._come = _grown(self._changes, removed=False)
-        self._sizes = Sizes()
+        self.sizes = Sizes()
         self._rows: list[Piece] = []
 
     def laid_out(self, before: Value, after: Value) -> list[Piece]:
@@ -125,7 +110,7 @@ class _Table:
         if self._changes:
             self._both(before, after, _Spot(1, 1, 0, "", (), self._gone, self._come), ())
         else:
-            self._rows.append(Unchanged(before, after, 1, 1, 0, (), None, self._sizes))
+            self._rows.append(Unchanged(before, after, 1, 1, 0, (), None, self.sizes))
         return self._rows
 
     def _both(self, before: Value, after: Value, spot: _Spot, inner: tuple[str, ...]) -> None:
@@ -170,7 +155,7 @@ class _Table:
         segment = BRACKETS[dict if isinstance(value, dict) else list][0 if opening else 1]
         if opening:
             return Line(number, spot.indent, spot.key, (segment,))
-        return Line(number + self._sizes.of(value) - 1, spot.indent, "", (segment,))
+        return Line(number + self.sizes.of(value) - 1, spot.indent, "", (segment,))
 
     def _replaced(self, before: Value, after: Value, spot: _Spot) -> None:
         """Lay out a value that another one replaced."""
@@ -184,45 +169,32 @@ class _Table:
             right = Line(spot.right, spot.indent, spot.key, new)
             self._rows.append(Row("changed", left, right, index, note, volatile=volatile, trail=spot.trail))
             return
-        lefts = block(before, number=spot.left, indent=spot.indent, key=spot.key)
-        rights = block(after, number=spot.right, indent=spot.indent, key=spot.key)
-        for position, (old_line, new_line) in enumerate(zip_longest(lefts, rights)):
-            first = position == 0
-            self._rows.append(
-                Row(
-                    "changed",
-                    old_line,
-                    new_line,
-                    index if first else None,
-                    note if first else "",
-                    volatile=volatile,
-                    trail=spot.trail,
-                )
-            )
+        old_text, new_text = (
+            Printed(before, spot.left, spot.indent, spot.key),
+            Printed(after, spot.right, spot.indent, spot.key),
+        )
+        size = max(self.sizes.of(before), self.sizes.of(after))
+        self._rows.append(Run("changed", old_text, new_text, index, note, volatile, spot.trail, self.sizes, 0, size))
 
     def _one_sided(self, value: Value, spot: _Spot, index: int) -> None:
         """Lay out a value that only one of the documents has."""
         change = self._changes[index]
         is_removed = change.kind == "removed"
-        number = spot.left if is_removed else spot.right
-        for position, line in enumerate(block(value, number=number, indent=spot.indent, key=spot.key)):
-            self._rows.append(
-                Row(
-                    "removed" if is_removed else "added",
-                    line if is_removed else None,
-                    None if is_removed else line,
-                    index if position == 0 else None,
-                    volatile=change.volatile,
-                    trail=spot.trail,
-                )
-            )
+        text = Printed(value, spot.left if is_removed else spot.right, spot.indent, spot.key)
+        left, right = (text, None) if is_removed else (None, text)
+        size = self.sizes.of(value)
+        run = Run(change.kind, left, right, index, "", change.volatile, spot.trail, self.sizes, 0, size)
+        if size == 1:
+            self._rows += run.rows()
+        else:
+            self._rows.append(run)
 
     def _members(self, before: dict[str, Value], after: dict[str, Value], spot: _Spot, inner: tuple[str, ...]) -> None:
         lefts, rights = self._starts(before.items(), spot.left), self._starts(after.items(), spot.right)
         for key, is_before, is_after in merged_keys(before, after):
             gone, come = spot.gone.below.get(key, _UNTOUCHED), spot.come.below.get(key, _UNTOUCHED)
             if gone is come:
-                whole = (before[key], after[key], lefts[key], rights[key], spot.indent + 1, inner, key, self._sizes)
+                whole = (before[key], after[key], lefts[key], rights[key], spot.indent + 1, inner, key, self.sizes)
                 self._rows.append(Unchanged(*whole))
                 continue
             place = _Spot(lefts.get(key, 0), rights.get(key, 0), spot.indent + 1, key_text(key), inner, gone, come)
@@ -252,7 +224,7 @@ class _Table:
             gone = _UNTOUCHED if origin is None else spot.gone.below.get(str(origin), _UNTOUCHED)
             come = _UNTOUCHED if j is None else spot.come.below.get(str(j), _UNTOUCHED)
             if i is not None and j is not None and gone is come:
-                whole = (before[i], after[j], lefts[i], rights[j], spot.indent + 1, inner, j, self._sizes)
+                whole = (before[i], after[j], lefts[i], rights[j], spot.indent + 1, inner, j, self.sizes)
                 self._rows.append(Unchanged(*whole))
                 continue
             left, right = lefts.get(-1 if origin is None else origin, 0), rights.get(-1 if j is None else j, 0)
@@ -295,7 +267,7 @@ class _Table:
         number = start + 1
         for key, child in children:
             starts[key] = number
-            number += self._sizes.of(child)
+            number += self.sizes.of(child)
         return starts
 
 

@@ -1,20 +1,23 @@
 """The rows of a page and the sections that they are folded into.
 
-Most of a document did not change. Such parts stay whole until somebody looks at them (`Unchanged`): how many rows they
-are is known, and the rows themselves are made when they are asked for.
+Most of a document did not change. Such parts stay whole until somebody looks at them (`Unchanged`), and so does a value
+of many lines that came or went (`Run`): how many rows they are is known, and the rows themselves are made when they are
+asked for.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from tenants.documents.labels import label, visible
-from tenants.documents.lines import BRACKETS, Line, Segment, is_one_line, key_text, scalar_text
+from tenants.documents.lines import BRACKETS, Line, Printed, Segment, Sizes, is_one_line, key_text, scalar_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tenants.documents.values import Value
 
@@ -22,6 +25,10 @@ RowKind: TypeAlias = Literal["same", "changed", "added", "removed", "moved"]
 
 # Folding fewer lines than this hides more than it saves.
 _LEAST_FOLDED: Final = 4
+# Of a value that came or went with more lines than this, so many of its beginning and its end are shown.
+_LONGEST_RUN: Final = 80
+_RUN_BEGINS: Final = 40
+_RUN_ENDS: Final = 10
 _BETWEEN: Final = " › "
 _SIGNS: Final[dict[RowKind, tuple[str, str]]] = {
     "same": ("", ""),
@@ -71,23 +78,45 @@ class Row(NamedTuple):
         return self.right_sign if self.right is not None else self.left_sign
 
 
-class Sizes:
-    """How many lines each value of a document takes, each looked at once."""
+class Run(NamedTuple):
+    """Hold the rows of one change that takes many lines: a value that came, went, or was replaced by another.
 
-    def __init__(self) -> None:
-        self._known: dict[int, int] = {}
+    They are made when they are asked for. `begin` and `end` are the rows that this piece of the run stands for.
+    """
 
-    def of(self, value: Value) -> int:
-        """Give how many lines a value takes."""
-        if not isinstance(value, (dict, list)) or not value:
-            return 1
-        known = self._known.get(id(value))
-        if known is None:
-            known = 2
-            for member in value.values() if isinstance(value, dict) else value:
-                known += self.of(member) if type(member) is dict or type(member) is list else 1
-            self._known[id(value)] = known
-        return known
+    kind: RowKind
+    left: Printed | None
+    right: Printed | None
+    change: int
+    note: str
+    volatile: bool
+    trail: tuple[str, ...]
+    sizes: Sizes
+    begin: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """How many rows it is."""
+        return self.end - self.begin
+
+    def rows(self) -> list[Row]:
+        """Give the rows; the first of the whole run is the place to jump to."""
+        begin, end = self.begin, self.end
+        lefts = self.left.lines(self.sizes, begin, end) if self.left is not None else []
+        rights = self.right.lines(self.sizes, begin, end) if self.right is not None else []
+        rows = [
+            Row(self.kind, left, right, volatile=self.volatile, trail=self.trail)
+            for left, right in zip_longest(lefts, rights)
+        ]
+        if not begin:
+            rows[0] = rows[0]._replace(change=self.change, note=self.note)
+        return rows
+
+    def cut(self, size: int) -> tuple[Run, Run]:
+        """Give the first so many rows, and the rest."""
+        middle = self.begin + size
+        return self._replace(end=middle), self._replace(begin=middle)
 
 
 class Unchanged(NamedTuple):
@@ -151,88 +180,193 @@ class Unchanged(NamedTuple):
         return (*self.trail, word)
 
 
-Piece: TypeAlias = "Row | Unchanged"
+Piece: TypeAlias = "Row | Run | Unchanged"
+Span: TypeAlias = "tuple[int, int]"
+"""Rows from one to before another, counted from 0 over the whole comparison."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """Hold a run of rows: a hunk with its `crumb` (the place of its first change), or a folded gap with its `title`.
+    """Hold a run of rows: a hunk with its `crumb` (the place of its first change), or a gap with its `title`.
 
-    `size` is how many rows there are; asking for `rows` makes those that are not there yet.
+    `begin` is the number of the first row, `size` how many there are; asking for `rows` makes those that are not there
+    yet. A gap is `folded`; one that somebody asked to see is `opened` too.
     """
 
     pieces: tuple[Piece, ...]
     size: int
     folded: bool
-    title: str = ""
-    crumb: str = ""
+    begin: int = 0
+    opened: bool = False
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """The rows."""
         return tuple(_rows(self.pieces))
 
+    @cached_property
+    def crumb(self) -> str:
+        """The place of the first change, or what all rows of a gap stand in."""
+        if self.folded:
+            return _BETWEEN.join(self._shared())
+        first = next((row for row in self.rows if row.kind != "same"), self.rows[0])
+        return _BETWEEN.join(first.trail)
 
-def folded(pieces: Sequence[Piece], context: int) -> list[Section]:
-    """Give the sections: hunks with so many unchanged rows around each change, the longer rest folded."""
-    sections: list[Section] = []
-    waiting = list(reversed(pieces))
-    begin = 0
-    for end, hides in _ends(pieces, max(context, 0)):
-        taken: list[Piece] = []
-        position = begin
-        while position < end:
-            piece = waiting.pop()
-            size = 1 if isinstance(piece, Row) else piece.size
-            if isinstance(piece, Unchanged) and position + size > end:
-                waiting += reversed(piece.opened())
-                continue
-            taken.append(piece)
-            position += size
-        sections.append((_gap if hides else _hunk)(tuple(taken), end - begin))
-        begin = end
-    return sections
+    @cached_property
+    def title(self) -> str:
+        """What a gap holds; empty for a hunk."""
+        if not self.folded:
+            return ""
+        first = self.pieces[0]
+        what = f"more {first.kind}" if isinstance(first, Run) else "unchanged"
+        within = f" in {self.crumb}" if self.crumb else ""
+        return f"{self.size:,} {what} line{'' if self.size == 1 else 's'}{within}"
+
+    def _shared(self) -> tuple[str, ...]:
+        shared = self.pieces[0].trail
+        for piece in self.pieces:
+            if piece.trail[: len(shared)] != shared:
+                length = 0
+                while length < min(len(shared), len(piece.trail)) and shared[length] == piece.trail[length]:
+                    length += 1
+                shared = shared[:length]
+        return shared
 
 
-def _ends(pieces: Sequence[Piece], context: int) -> list[tuple[int, bool]]:
-    """Give where each section ends, in rows, and whether it is folded."""
-    shown: list[tuple[int, int]] = []
+def size_of(piece: Piece) -> int:
+    """Give how many rows a piece is."""
+    return 1 if isinstance(piece, Row) else piece.size
+
+
+def marks(pieces: Iterable[Piece]) -> tuple[list[Span], int]:
+    """Give where rows are that have to be seen, and how many rows there are in all.
+
+    Of a change of very many lines that is its beginning and its end.
+    """
+    spans: list[Span] = []
     total = 0
     for piece in pieces:
-        if isinstance(piece, Row) and piece.kind != "same":
-            begin = max(0, total - context)
-            if begin - (shown[-1][1] if shown else 0) < _LEAST_FOLDED:
-                begin = shown.pop()[0] if shown else 0
-            shown.append((begin, total + 1 + context))
-        total += 1 if isinstance(piece, Row) else piece.size
-    if total - (shown[-1][1] if shown else 0) < _LEAST_FOLDED:
-        shown[-1:] = [(shown[-1][0] if shown else 0, total)]
-    ends: list[tuple[int, bool]] = []
-    for begin, end in shown:
-        if begin > (ends[-1][0] if ends else 0):
-            ends.append((begin, True))
-        ends.append((end, False))
-    if total > (ends[-1][0] if ends else 0):
-        ends.append((total, True))
-    return ends
+        size = size_of(piece)
+        if isinstance(piece, Run):
+            if size > _LONGEST_RUN:
+                spans += [(total, total + _RUN_BEGINS), (total + size - _RUN_ENDS, total + size)]
+            else:
+                spans.append((total, total + size))
+        elif isinstance(piece, Row) and piece.kind != "same":
+            spans.append((total, total + 1))
+        total += size
+    return spans, total
 
 
-def _hunk(pieces: tuple[Piece, ...], size: int) -> Section:
-    rows = tuple(_rows(pieces))
-    first = next((row for row in rows if row.kind != "same"), rows[0])
-    return Section(rows, size, folded=False, crumb=_BETWEEN.join(first.trail))
+def shown(spans: Iterable[Span], total: int, context: int) -> list[Span]:
+    """Give the rows to show: so many unchanged ones around each that has to be seen, and no gap that saves nothing."""
+    found: list[Span] = []
+    for first, last in spans:
+        begin = max(0, first - context)
+        if begin - (found[-1][1] if found else 0) < _LEAST_FOLDED:
+            begin = found.pop()[0] if found else 0
+        found.append((begin, min(total, last + context)))
+    if total - (found[-1][1] if found else 0) < _LEAST_FOLDED:
+        found[-1:] = [(found[-1][0] if found else 0, total)]
+    return found
 
 
-def _gap(pieces: tuple[Piece, ...], size: int) -> Section:
-    shared = pieces[0].trail
-    for piece in pieces:
-        if piece.trail[: len(shared)] != shared:
-            length = 0
-            while length < min(len(shared), len(piece.trail)) and shared[length] == piece.trail[length]:
-                length += 1
-            shared = shared[:length]
-    within = f" in {_BETWEEN.join(shared)}" if shared else ""
-    return Section(pieces, size, folded=True, title=f"{size} unchanged lines{within}", crumb=_BETWEEN.join(shared))
+def sections(
+    pieces: Sequence[Piece],
+    starts: Sequence[int],
+    window: Span,
+    visible_spans: Sequence[Span],
+    opened: Collection[Span],
+) -> list[Section]:
+    """Give the sections of a window of rows: hunks for the visible spans, the rest folded, what is opened by itself.
+
+    `starts` are the numbers of the first row of each piece. Pieces outside the window are not looked at.
+    """
+    begin, end = window
+    plan: list[tuple[int, bool, bool]] = []
+    at = begin
+    for first, last in [*(span for span in visible_spans if span[1] > begin and span[0] < end), (end, end)]:
+        if first > at:
+            for wanted, until in sorted(opened):
+                low, high = max(wanted, at), min(until, first)
+                if low < high:
+                    plan += [(low, True, False), (high, True, True)]
+                    at = high
+            plan.append((first, True, False))
+        plan.append((min(last, end), False, False))
+        at = max(at, last)
+    place = bisect_right(starts, begin) - 1
+    following = iter(pieces[place:])
+    waiting: list[Piece] = []
+    position = starts[place]
+    made: list[Section] = []
+    if position < begin:
+        _take(following, waiting, position, begin)
+        position = begin
+    for stop, hides, is_open in plan:
+        if stop > position:
+            taken = _take(following, waiting, position, stop)
+            made.append(Section(taken, stop - position, hides, position, is_open))
+            position = stop
+    return made
+
+
+def _take(following: Iterator[Piece], waiting: list[Piece], position: int, stop: int) -> tuple[Piece, ...]:
+    """Take the pieces up to a row, opening those that reach beyond it."""
+    taken: list[Piece] = []
+    while position < stop:
+        piece = waiting.pop() if waiting else next(following)
+        size = size_of(piece)
+        if position + size > stop:
+            waiting += reversed(piece.cut(stop - position) if isinstance(piece, Run) else _opened(piece))
+            continue
+        taken.append(piece)
+        position += size
+    return tuple(taken)
+
+
+def _opened(piece: Piece) -> list[Piece]:
+    assert isinstance(piece, Unchanged)  # noqa: S101 - a row is never cut, and a run is cut by its caller
+    return piece.opened()
+
+
+def folded(pieces: Sequence[Piece], context: int) -> list[Section]:
+    """Give all sections: hunks with so many unchanged rows around each change, the longer rest folded."""
+    spans, total = marks(pieces)
+    starts = list(accumulate((size_of(piece) for piece in pieces[:-1]), initial=0))
+    return sections(pieces, starts, (0, total), shown(spans, total, max(context, 0)), ())
+
+
+def in_one_column(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    """Give rows with their numbers for one column: of a change first all old lines, then all new ones."""
+    waiting: list[tuple[int, Row]] = []
+    for number, row in rows:
+        if waiting and not (row.kind == "changed" and row.change is None):
+            yield from waiting
+            waiting = []
+        if row.kind != "changed":
+            yield number, row
+            continue
+        if row.left is not None:
+            yield number, Row("changed", row.left, None, row.change, row.note, row.volatile, trail=row.trail)
+        if row.right is not None:
+            anchor = row.change if row.left is None else None
+            waiting.append((number, Row("changed", None, row.right, anchor, row.note, row.volatile, trail=row.trail)))
+    yield from waiting
+
+
+def row_within(piece: Piece, offset: int) -> Row:
+    """Give one row of a piece, counted from 0, and make no other."""
+    while not isinstance(piece, Row):
+        if isinstance(piece, Run):
+            return piece.cut(offset)[1].cut(1)[0].rows()[0]
+        for inner in piece.opened():
+            size = size_of(inner)
+            if offset < size:
+                piece = inner
+                break
+            offset -= size
+    return piece
 
 
 def _rows(pieces: Iterable[Piece]) -> Iterator[Row]:
@@ -241,5 +375,7 @@ def _rows(pieces: Iterable[Piece]) -> Iterator[Row]:
         piece = waiting.pop()
         if isinstance(piece, Row):
             yield piece
+        elif isinstance(piece, Run):
+            yield from piece.rows()
         else:
             waiting += reversed(piece.opened())

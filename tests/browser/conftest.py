@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
 # Playwright's synchronous interface runs an event loop in this thread, in which Django refuses the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# A busy machine may take its time; what is there is seen at once all the same.
+expect.set_options(timeout=20_000)
 
 FLAGS = (
     "--no-sandbox",
@@ -81,7 +84,7 @@ def new_page(browser: Browser, faults: list[str], live_server: Any) -> Iterator[
             viewport={"width": width, "height": height},
             java_script_enabled=script,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         context.add_init_script(WATCH_POLICY)
         page = context.new_page()
