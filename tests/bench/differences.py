@@ -148,6 +148,11 @@ def _peers(rounds: int) -> tuple[dict[str, Callable[[Path, Path], list[str]]], l
     return commands, missing
 
 
+def missing_peers() -> list[str]:
+    """Install the peers; give a sentence for each that cannot be here."""
+    return _peers(1)[1]
+
+
 def _node() -> Path | str:
     """Install jsondiffpatch as it is locked; give the folder, or a sentence that says why not."""
     if not shutil.which("node") or not shutil.which("npm"):
@@ -155,7 +160,7 @@ def _node() -> Path | str:
     folder = ENVIRONMENT / "node"
     folder.mkdir(parents=True, exist_ok=True)
     locked = (PEERS / "package-lock.json").read_bytes()
-    for name in ("package.json", "package-lock.json", "differ.mjs"):
+    for name in ("package.json", "package-lock.json", "differ.mjs", "histories.mjs"):
         shutil.copyfile(PEERS / name, folder / name)
     ready = folder / ".ready"
     if not ready.exists() or ready.read_bytes() != locked:
@@ -180,7 +185,7 @@ def _beside(measured: Measured, peers: dict[str, Callable[[Path, Path], list[str
             lines[-1].write_text(json.dumps(json.loads(raw), indent=1, ensure_ascii=False))
         for name, command in peers.items():
             is_git = name.startswith("git")
-            began = _children()
+            began = seconds_of_children()
             try:
                 done = subprocess.run(
                     command(*(lines if is_git else plain)), capture_output=True, text=True, check=False, timeout=longest
@@ -188,7 +193,7 @@ def _beside(measured: Measured, peers: dict[str, Callable[[Path, Path], list[str
             except subprocess.TimeoutExpired:
                 measured.told[name] = f"stopped after {longest:g} s"
                 continue
-            seconds = _children() - began
+            seconds = seconds_of_children() - began
             if is_git:
                 places = len(re.findall(r"^@@ ", done.stdout, re.MULTILINE))
                 measured.told[name] = (seconds / measured.parsing, places)
@@ -199,7 +204,7 @@ def _beside(measured: Measured, peers: dict[str, Callable[[Path, Path], list[str
                 measured.told[name] = (answer["seconds"] / measured.parsing, answer["changes"])
 
 
-def _children() -> float:
+def seconds_of_children() -> float:
     """Give the seconds of the processor that finished child processes took."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
