@@ -57,16 +57,22 @@ def plan_rollback(
     *,
     acting_user: User | None,
     only: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    reverts: Snapshot | None = None,
     despite: str = "",
     platform: Platform | None = None,
 ) -> Survey:
     """Look at live and give what a rollback to `target` would send, and how every guard stands; writes nothing remote.
 
+    `only` restores just these places, `keep` leaves these as they are on live. With `reverts` just what that version
+    changed is taken back; the target is then the version `before` it.
     Raises PermissionDenied without any role in the tenant, and RemoteError when not even a connection can be set up.
     """
     _require(acting_user, config)
     platform = platform or connections.connect(config.tenant)
-    return surveys.take_survey(config, target, platform=platform, only=only, despite=despite.strip())
+    return surveys.take_survey(
+        config, target, platform=platform, only=only, keep=keep, reverts=reverts, despite=despite.strip()
+    )
 
 
 def request_rollback(
@@ -79,6 +85,8 @@ def request_rollback(
     expected_plan_digest: str | None = None,
     undoes: Rollback | None = None,
     only: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    reverts: Snapshot | None = None,
     despite: str = "",
     platform: Platform | None = None,
 ) -> Rollback:
@@ -93,7 +101,9 @@ def request_rollback(
     reason, ticket = check_reason(reason), check_ticket(ticket)
     despite = check_reason(despite) if despite.strip() else ""
     platform = platform or connections.connect(config.tenant)
-    survey = surveys.take_survey(config, target, platform=platform, only=only, despite=despite)
+    survey = surveys.take_survey(
+        config, target, platform=platform, only=only, keep=keep, reverts=reverts, despite=despite
+    )
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
         checks.append(
@@ -115,7 +125,9 @@ def request_rollback(
             checks=checks,
         )
         raise RequestRefused(refusals, survey)
-    rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes, only=only)
+    rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes)
+    if survey.wanted is not None:
+        rollback.only, rollback.keep, rollback.reverts = list(survey.wanted.only), list(survey.wanted.keep), reverts
     rollback.despite_label = survey.despite_label
     return transitions.open_request(rollback, survey.steps, checks=checks)
 
@@ -128,7 +140,6 @@ def _frozen(
     ticket: str,
     acting_user: User | None,
     undoes: Rollback | None,
-    only: Sequence[str],
 ) -> Rollback:
     now = timezone.now()
     return Rollback(
@@ -137,7 +148,6 @@ def _frozen(
         target=survey.target,
         base=live.snapshot,
         undoes=undoes,
-        only=list(only),
         base_version=live.base.version,
         base_etag=live.base.etag,
         base_digest=live.base.digest,
@@ -155,6 +165,12 @@ def _frozen(
         expires_at=now + LIFETIME,
         approvals_needed=survey.config.tenant.approvals_needed,
     )
+
+
+def before(version: Snapshot) -> Snapshot | None:
+    """Give the version seen before one, to which taking back its change leads; None where it is the first."""
+    earlier = Snapshot.objects.filter(config=version.config_id, version__lt=version.version)
+    return earlier.select_related("document").order_by("-version", "-captured_at", "-pk").first()
 
 
 def approve_rollback(rollback: Rollback, *, acting_user: User, plan_digest: str, comment: str = "") -> Rollback:

@@ -54,6 +54,8 @@ def apply(
             platform=platform,
             planned=rollback,
             only=rollback.only,
+            keep=rollback.keep,
+            reverts=rollback.reverts,
             despite=rollback.despite_label,
         )
     except (RemoteError, CannotUnseal) as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rollbacks import plans
+from rollbacks import composing, plans
 from rollbacks.models import Rollback
 from tenants import archive
 from tenants.documents import Difference, Value, compare
@@ -23,10 +23,7 @@ def sides_of(rollback: Rollback) -> tuple[dict[str, Value], dict[str, Value]]:
     steps = list(rollback.steps.all())
     if rtype.procedure is None and len(steps) == 1:
         return secrets.hidden_pair(rtype, before, _written(rtype, before, bytes(steps[0].body)))
-    target = wanted(
-        rtype, target=archive.bytes_of(rollback.target), live=archive.bytes_of(rollback.base), only=rollback.only
-    )
-    return secrets.hidden_pair(rtype, before, _taken_back(rtype, before, archive.value_from(target)))
+    return secrets.hidden_pair(rtype, before, _taken_back(rtype, before, archive.value_from(wanted_of(rollback).raw)))
 
 
 def difference_planned(
@@ -39,9 +36,18 @@ def difference_planned(
     return _compared(rtype, *secrets.hidden_pair(rtype, live, _taken_back(rtype, live, target)))
 
 
-def wanted(rtype: ResourceType, *, target: bytes, live: bytes, only: Sequence[str]) -> bytes:
-    """Give what live is to become: the target, or live with just the chosen values of it; raises NotOnBothSides."""
-    return plans.restore_only(rtype, target=target, live=live, pointers=only) if only else target
+def wanted_of(rollback: Rollback) -> composing.Wanted:
+    """Compose again what a stored rollback was to make of its frozen base; raises UnusableContent."""
+    undone = None if rollback.reverts is None else archive.bytes_of(rollback.reverts)
+    try:
+        return composing.wanted(
+            catalogue.get(rollback.config.resource_type),
+            target=archive.bytes_of(rollback.target),
+            live=archive.bytes_of(rollback.base),
+            wish=composing.Wish(only=tuple(rollback.only), keep=tuple(rollback.keep), undone=undone),
+        )
+    except composing.NotComposable as error:
+        raise archive.UnusableContent(str(error)) from error
 
 
 def _compared(rtype: ResourceType, before: dict[str, Value], after: dict[str, Value]) -> Difference:

@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from django.db import transaction
 
-from rollbacks import audit, checkpointing, evidence_verifier, explaining, facts, merkle
+from rollbacks import audit, checkpointing, differences, evidence_verifier, explaining, facts, merkle
 from rollbacks.checkpointing import NotSigned
 from rollbacks.models import Attempt, AuditEntry, Checkpoint, Rollback
 from tenants import archive
@@ -52,6 +52,8 @@ webhook), add --checkpoints FILE: then the pack agrees with what you were told a
   checkpoint.json          the signed checkpoint that covers them{covered}
   proofs.json              for each entry, the path to the root that the checkpoint signs
   before, target, after    .json: the exact bytes that the platform gave; .canonical.json: what the digests are over
+  composed                 the same where not all of the target was restored: what was kept, or what version alone was
+                           undone, stands in rollback.json (plan: only, keep, undone), and undone is that version
   body-N                   the exact bytes of step N's request; its headers are in rollback.json
 
 A file whose name begins with without-secrets has words in place of what the type calls a secret; what it was is known
@@ -152,7 +154,12 @@ def _contents(rollback: Rollback) -> Iterator[tuple[str, bytes]]:
         yield from _shown(catalogue.get(step.resource_type), f"body-{step.number}", bytes(step.body))
     read = Attempt.objects.filter(rollback=rollback, read_back__config=rollback.config_id)
     last = read.order_by("opened_at").last()
-    sides = [("before", rollback.base), ("target", rollback.target), ("after", last.read_back if last else None)]
+    sides = [
+        ("before", rollback.base),
+        ("target", rollback.target),
+        ("undone", rollback.reverts),
+        ("after", last.read_back if last else None),
+    ]
     rtype = catalogue.get(rollback.config.resource_type)
     for name, snapshot in sides:
         if snapshot is None:
@@ -166,6 +173,21 @@ def _contents(rollback: Rollback) -> Iterator[tuple[str, bytes]]:
         content = canonical_bytes(projection.project(rtype, value))
         if hashlib.sha256(content).hexdigest() == snapshot.digest and secrets.hidden(rtype, value) == value:
             yield f"{name}.canonical.json", content
+    if rollback.is_composed:
+        yield from _composed(rtype, rollback)
+
+
+def _composed(rtype: ResourceType, rollback: Rollback) -> Iterator[tuple[str, bytes]]:
+    """Give what was composed of the target and of what stood before, and what the plan's target digest is over."""
+    try:
+        raw = differences.wanted_of(rollback).raw
+        value = archive.value_from(raw)
+    except (archive.UnusableContent, InvalidDocument):
+        return
+    yield from _shown(rtype, "composed.json", raw)
+    content = canonical_bytes(projection.project(rtype, value))
+    if hashlib.sha256(content).hexdigest() == rollback.target_digest and secrets.hidden(rtype, value) == value:
+        yield "composed.canonical.json", content
 
 
 def _shown(rtype: ResourceType, name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
@@ -188,7 +210,13 @@ def _story(rollback: Rollback) -> dict[str, Any]:
         "ticket": rollback.ticket or None,
         "requested_by": rollback.requester,
         "requested_at": audit.timestamp(rollback.requested_at),
-        "plan": {**facts.plan_facts(rollback), "only": rollback.only, "notes": rollback.notes},
+        "plan": {
+            **facts.plan_facts(rollback),
+            "only": rollback.only,
+            "keep": rollback.keep,
+            "undone": _seen(rollback.reverts),
+            "notes": rollback.notes,
+        },
         "approvals_needed": rollback.approvals_needed,
         "approvals": [
             {

@@ -1,6 +1,6 @@
 """What an entry says of a plan, a send and a snapshot, and who has approved: facts read from rows, nothing changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rollbacks import audit
@@ -8,7 +8,8 @@ from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import Base, Body, PlannedStep, StepKind, plan_digest
 from rollbacks.refusals import Told
 from rollbacks.verdicts import SendOutcome
-from tenants.models import Snapshot
+from tenants.documents import Value
+from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import Kind
 
 _SETTLED: Final = frozenset({SendOutcome.REFUSED, SendOutcome.UNAUTHORIZED})
@@ -109,11 +110,39 @@ def plan_facts(rollback: Rollback) -> dict[str, object]:
         "guard_level": rollback.guard_level,
         "plan_digest": rollback.plan_digest,
     }
+    if rollback.is_composed:
+        plan["composition"] = composition_of(rollback)
     if rollback.despite_label:
         plan["despite_label"] = rollback.despite_label
     if len(steps) == 1:
         return {**plan, **_request_facts(steps[0])}
     return {**plan, "steps": [{**step_name(step, of=len(steps)), **_guard_facts(step)} for step in steps]}
+
+
+def composition(*, only: Sequence[str], keep: Sequence[str], reverts: Snapshot | None) -> dict[str, Value]:
+    """Give what a plan signs of what somebody chose of the way back; nothing where it is the whole target."""
+    if not (only or keep or reverts is not None):
+        return {}
+    undone: Value = None if reverts is None else {"version": reverts.version, "digest": reverts.digest}
+    return {"only": list(only), "keep": list(keep), "undone": undone}
+
+
+def composition_of(rollback: Rollback) -> dict[str, Value]:
+    """Give what a stored plan signs of what somebody chose."""
+    return composition(only=rollback.only, keep=rollback.keep, reverts=rollback.reverts)
+
+
+def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
+    """Give the versions of a configuration that a rollback of this console wrote: snapshot id to rollback.
+
+    Only where the verdict says so: a version that was merely read back after a conflict is somebody else's.
+    """
+    attempts = (
+        Attempt.objects.filter(config=config, verdict__in=("verified", "divergent", "overwritten"))
+        .exclude(read_back=None)
+        .select_related("rollback__target", "rollback__reverts")
+    )
+    return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
 
 
 def write_facts(rollback: Rollback, step: Step) -> dict[str, object]:
@@ -177,6 +206,7 @@ def frozen_digest(rollback: Rollback) -> str:
         steps=[planned(step) for step in rollback.steps.all()],
         profile=rollback.type_profile,
         despite_label=rollback.despite_label,
+        composition=composition_of(rollback),
     )
 
 

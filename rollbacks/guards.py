@@ -60,6 +60,7 @@ TITLES: dict[str, str] = {
     "probe": "The guard of this object can be probed",
     "steps": "Every step is known beforehand",
     "losses": "No work of anybody is lost",
+    "overlap": "Later work overlaps nowhere",
     "no_op": "There is something to change",
     "in_flight": "No other write to this object is under way",
     "approvals": "Enough people have approved",
@@ -377,8 +378,34 @@ def check_steps(problems: Collection[str], *, titles: Sequence[str]) -> Check:
     return _holds("steps", f"There are {len(titles)}; each is begun only when the one before it stands.")
 
 
-def check_no_op(*, live: str, target: str, version: int, chosen: int = 0) -> Check:
-    """Refuse when live already has the target's content, or its `chosen` values where only those are to be restored."""
+def check_overlap(sentences: Sequence[str]) -> Check:
+    """Refuse where what is taken back and later work touched one place differently."""
+    if sentences:
+        more = f" And {len(sentences) - 5} more." if len(sentences) > 5 else ""
+        return _refuses(
+            "overlap",
+            f"{' '.join(sentences[:5])}{more} Nothing was sent, and nothing was guessed. Leave such a place as it is "
+            "on live (--keep in the terminal), or go back to a whole version and keep what is good.",
+        )
+    return _holds("overlap", "Nothing that was changed later is in the way.")
+
+
+def check_no_op(
+    *, live: str, target: str, version: int, chosen: int = 0, kept: int = 0, undone: int | None = None
+) -> Check:
+    """Refuse when live already has the target's content, or its `chosen` values where only those are to be restored.
+
+    `kept` places stay as they are on live; `undone` is the version whose change alone is taken back.
+    """
+    if live == target and undone is not None:
+        left = " that you chose to take back" if chosen or kept else ""
+        return _refuses("no_op", f"Live has nothing left of what v{undone} changed{left}. Nothing was sent.")
+    if live == target and kept and not chosen:
+        return _refuses(
+            "no_op",
+            f"All that differs from version {version} is kept as it is on live, so nothing would change. Nothing was "
+            "sent; keep less of it.",
+        )
     if live == target:
         same = f"the content of version {version}"
         if chosen:

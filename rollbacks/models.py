@@ -37,7 +37,16 @@ class Rollback(models.Model):
     base = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
     undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
 
-    only = models.JSONField(default=list, help_text="JSON Pointers: restore just these values; empty for all of it.")
+    only = models.JSONField(default=list, help_text="Places: restore just these; empty for all of it.")
+    keep = models.JSONField(default=list, help_text="Places: leave these as they were on live.")
+    reverts = models.ForeignKey(
+        Snapshot,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The version whose own change alone is taken back; the target is the one before it.",
+    )
 
     despite_label = models.TextField(
         blank=True,
@@ -112,7 +121,24 @@ class Rollback(models.Model):
         indexes: ClassVar = [models.Index(fields=("state", "expires_at"), name="rollback_by_state")]
 
     def __str__(self) -> str:
-        return f"{self.config} to v{self.target.version}"
+        return f"{self.config} {self.goal}"
+
+    @property
+    def goal(self) -> str:
+        """Where it leads, after the object's name."""
+        return f"to v{self.target.version}" if self.reverts is None else f"without v{self.reverts.version}"
+
+    @property
+    def content(self) -> str:
+        """What it makes live, in words."""
+        if self.reverts is not None:
+            return f"what was live without what v{self.reverts.version} changed"
+        return f"{'the chosen values' if self.only or self.keep else 'the content'} of v{self.target.version}"
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether it leaves something else than the target."""
+        return bool(self.only or self.keep or self.reverts_id)
 
 
 class Step(models.Model):

@@ -10,19 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tenants.documents import (
-    InvalidPointer,
-    NotFound,
     Value,
     canonical_bytes,
     compose,
-    extract,
-    join,
     load,
     replace,
-    resolve,
-    same,
-    split,
-    to_text,
 )
 from tenants.resource_types import Guard, ResourceType, VersionRule, written
 
@@ -160,49 +152,6 @@ def _equal(one: Value, other: Value) -> bool:
     return canonical_bytes([one]) == canonical_bytes([other])
 
 
-class NotOnBothSides(Exception):
-    """A single value was to be restored that the target or live does not have; the message names it."""
-
-
-def restore_only(rtype: ResourceType, *, target: bytes, live: bytes, pointers: Sequence[str]) -> bytes:
-    """Give the live document with just the values at these JSON Pointers as they are in the target.
-
-    Raises NotOnBothSides for a pointer that is malformed, leads to no writable member, or has no value on one side:
-    what would have to be added or removed is not guessed. Nor is which item of a list was meant, where the item at that
-    place is another thing on each side because one was moved, added or removed before it.
-    """
-    composed = live
-    for pointer in pointers:
-        try:
-            root = split(pointer)[0]
-            if root not in rtype.writable and root not in {rule.shown_in for rule in rtype.written_as}:
-                raise NotOnBothSides(f"{pointer} is not in a member that can be written ({', '.join(rtype.writable)}).")
-            other = _another_item(rtype, pointer, target=target, live=live)
-            if other:
-                raise NotOnBothSides(f"{pointer} cannot be restored by itself: {other}")
-            composed = replace(composed, pointer, extract(target, pointer))
-        except (NotFound, InvalidPointer, IndexError) as error:
-            raise NotOnBothSides(f"{pointer or 'The whole document'} cannot be restored by itself: {error}") from error
-    return composed
-
-
-def _another_item(rtype: ResourceType, pointer: str, *, target: bytes, live: bytes) -> str:
-    """Say where a pointer leads through items of a list that are different things by what names them, or nothing."""
-    old, now = load(target), load(live)
-    tokens = split(pointer)
-    for depth in range(1, len(tokens) + 1):
-        here = join(tokens[:depth])
-        if not isinstance(resolve(now, join(tokens[: depth - 1])), list):
-            continue
-        before, after = resolve(old, here), resolve(now, here)
-        if not (isinstance(before, dict) and isinstance(after, dict)):
-            continue
-        key = next((key for key in rtype.identity_keys if key in before and key in after), None)
-        if key is not None and not same(before[key], after[key]):
-            return f"{here} is {key} {to_text(before[key])} there and {key} {to_text(after[key])} on live."
-    return ""
-
-
 class StepKind(StrEnum):
     """What one step of a rollback does."""
 
@@ -275,10 +224,12 @@ def plan_digest(
     steps: Sequence[PlannedStep],
     profile: str,
     despite_label: str = "",
+    composition: Mapping[str, Value] | None = None,
 ) -> str:
     """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it.
 
-    Every step is signed whole, and so is their order; and why it goes back to what is labelled bad, where it does.
+    Every step is signed whole, and so is their order; why it goes back to what is labelled bad, where it does; and what
+    somebody chose of the way back, where it is not the whole target.
     """
     signed: dict[str, Value] = {
         "tenant": tenant,
@@ -293,4 +244,6 @@ def plan_digest(
     }
     if despite_label:
         signed["despite_label"] = despite_label
+    if composition:
+        signed["composition"] = dict(composition)
     return hashlib.sha256(canonical_bytes(signed)).hexdigest()

@@ -80,6 +80,8 @@ class Situation:
     target_version: int
     chosen: bool = False
     """Whether only some values of the target are restored."""
+    undone: int | None = None
+    """The version whose own change alone is taken back."""
     around: Surroundings = field(default_factory=Surroundings)
 
     def among(self, around: Surroundings) -> "Situation":
@@ -94,6 +96,8 @@ class Situation:
     @property
     def content(self) -> str:
         """Name what live is to become."""
+        if self.undone is not None:
+            return f"what is live without what v{self.undone} changed"
         return f"{'the chosen values' if self.chosen else 'the content'} of v{self.target_version}"
 
     def path(self, template: str) -> str:

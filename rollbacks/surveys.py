@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from rollbacks import (
+    collateral,
+    composing,
     differences,
     facts,
     guards,
@@ -61,6 +63,12 @@ class Survey:
     checks: tuple[guards.Check, ...]
     notes: tuple[str, ...] = ()
     """What the plan leaves out or alone, in whole sentences."""
+    reverts: Snapshot | None = None
+    """The version whose own change alone is taken back."""
+    wanted: composing.Wanted | None = None
+    """What live is to become; None where that cannot be told."""
+    overlaps: tuple[collateral.Told, ...] = ()
+    """Where what is taken back and later work touched one place differently."""
     despite_label: str = ""
     """Why it goes back to what is labelled bad."""
 
@@ -117,21 +125,31 @@ def take_survey(
     platform: Platform,
     planned: Rollback | None = None,
     only: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    reverts: Snapshot | None = None,
     despite: str = "",
 ) -> Survey:
     """Look at everything and check every guard, all of them, so that a person sees all refusals at once.
 
     With `planned` the survey is the last one before a send: live must be exactly what that plan was made on, and its
-    approvals must be there. `only` restores just the values at these JSON Pointers; `despite` is why it goes back to
-    what is labelled bad. Never raises for what the platform
-    answers: that is a refusal with its sentence.
+    approvals must be there. `only` restores just these places, `keep` leaves these as they are on live; with `reverts`
+    just what that version changed is taken back, and the target is the version before it. `despite` is why it goes back
+    to what is labelled bad. Never raises for what the platform answers: that is a refusal with its sentence.
     """
     rtype = catalogue.get(config.resource_type)
     tenant = config.tenant
     live, why_not = _live(config, platform)
     old, recorded_digest, target_problem = _target(config, rtype, target)
-    wanted, only_problem = _wanted(rtype, target, live, only) if old is not None and live is not None else (None, None)
-    target_digest = target.digest if not only or wanted is None else _digest(rtype, wanted)
+    composed: composing.Wanted | None = None
+    problem: str | None = None
+    if old is not None and live is not None:
+        composed, problem = _composed(target, live, rtype, only=only, keep=keep, reverts=reverts)
+    if composed is not None:
+        only, keep = composed.only, composed.keep
+    wanted = None if composed is None or composed.overlaps else composed.raw
+    whole = not (only or keep or reverts is not None)
+    target_digest = target.digest if whole or wanted is None else _digest(rtype, wanted)
+    overlaps = _overlaps(config, rtype, composed, live, reverts or target)
     if planned is None and not labelled.against(config, target, target_digest=target_digest).sentences:
         # Nothing was confirmed where nothing speaks against it: a label that comes later is to refuse.
         despite = ""
@@ -139,7 +157,16 @@ def take_survey(
     level = proof.level(live.base.etag if live else None)
     plan = procedures.Plan()
     if live is not None and wanted is not None:
-        situation = _situation(config, target, live, wanted, target_digest=target_digest, level=level, only=only)
+        situation = _situation(
+            config,
+            target,
+            live,
+            wanted,
+            target_digest=target_digest,
+            level=level,
+            chosen=bool(only or keep),
+            reverts=reverts,
+        )
         plan = _plan(config, situation, platform)
     steps = plan.steps
     needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
@@ -153,19 +180,35 @@ def take_survey(
         guards.check_target_digest(recorded=target.digest, computed=recorded_digest),
         labelled.check(config, target, target_digest=target_digest, despite=despite),
     ]
-    if only_problem is not None:
-        checks.append(guards.refuse_schema(only_problem))
-    elif old is not None and live is not None and wanted is not None:
+    if problem is not None:
+        checks.append(guards.refuse_schema(problem))
+    if overlaps or reverts is not None:
+        told = collateral.sentences(overlaps, undone=None if reverts is None else reverts.version)
+        checks.append(guards.check_overlap(told))
+    if live is not None and wanted is not None:
+        becomes = archive.value_from(wanted)
         checks += [
-            _restorable(rtype, live=live.value, target=archive.value_from(wanted)),
-            _references(rtype, live.value, archive.value_from(wanted), platform),
+            _restorable(rtype, live=live.value, target=becomes),
+            _references(rtype, live.value, becomes, platform),
             guards.check_schema(
-                unknown_in_target=_unknown(rtype, old),
+                unknown_in_target=_unknown(rtype, becomes),
                 unknown_in_live=_unknown(rtype, live.value),
-                missing=[key for key in rtype.required if key not in old and key in rtype.writable],
+                missing=[key for key in rtype.required if key not in becomes and key in rtype.writable],
                 known=rtype.known,
             ),
-            *_steps_stand(rtype, live, plan, target_digest=target_digest, version=target.version, chosen=len(only)),
+            *_steps_stand(
+                rtype,
+                live,
+                plan,
+                guards.check_no_op(
+                    live=live.base.digest,
+                    target=target_digest,
+                    version=target.version,
+                    chosen=len(only),
+                    kept=len(keep),
+                    undone=None if reverts is None else reverts.version,
+                ),
+            ),
         ]
     checks += [
         guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
@@ -179,12 +222,23 @@ def take_survey(
         steps=steps,
         target_digest=target_digest,
         guard_level=plans.weakest_level(step.guard_level for step in steps) if steps else level,
-        plan_digest=_plan_digest(config, rtype, target_digest, live, steps, despite=despite),
+        plan_digest=_plan_digest(
+            config,
+            rtype,
+            target_digest,
+            live,
+            steps,
+            despite=despite,
+            composition=facts.composition(only=only, keep=keep, reverts=reverts),
+        ),
         difference=_difference(rtype, live, wanted, steps),
         proof=proof,
         kept_from_live=_kept_from_live(rtype, live),
-        notes=(*plan.losses, *plan.notes),
+        notes=(*plan.losses, *plan.notes, *collateral.notes_of(composed, target, reverts)),
         checks=tuple(checks),
+        reverts=reverts,
+        wanted=composed,
+        overlaps=tuple(overlaps),
         despite_label=despite,
     )
 
@@ -214,11 +268,31 @@ def _target(
     return value, projection.content_digest(rtype, value), None
 
 
-def _wanted(rtype: ResourceType, target: Snapshot, live: Live, only: Sequence[str]) -> tuple[bytes | None, str | None]:
+def _composed(
+    target: Snapshot,
+    live: Live,
+    rtype: ResourceType,
+    *,
+    only: Sequence[str],
+    keep: Sequence[str],
+    reverts: Snapshot | None,
+) -> tuple[composing.Wanted | None, str | None]:
+    """Give what live is to become, or why that cannot be told."""
     try:
-        return differences.wanted(rtype, target=archive.bytes_of(target), live=live.answer.body, only=only), None
-    except plans.NotOnBothSides as error:
+        undone = None if reverts is None else archive.bytes_of(reverts)
+        wish = composing.Wish(only=tuple(only), keep=tuple(keep), undone=undone)
+        return composing.wanted(rtype, target=archive.bytes_of(target), live=live.answer.body, wish=wish), None
+    except (composing.NotComposable, archive.UnusableContent, InvalidDocument) as error:
         return None, str(error)
+
+
+def _overlaps(
+    config: TrackedConfig, rtype: ResourceType, composed: composing.Wanted | None, live: Live | None, since: Snapshot
+) -> list[collateral.Told]:
+    if composed is None or live is None or not composed.overlaps:
+        return []
+    steps = collateral.steps_between(rtype, config, first=since, last=live.snapshot)
+    return collateral.told_overlaps(rtype, composed.overlaps, steps)
 
 
 def _digest(rtype: ResourceType, raw: bytes) -> str:
@@ -233,7 +307,8 @@ def _situation(
     *,
     target_digest: str,
     level: str,
-    only: Sequence[str],
+    chosen: bool,
+    reverts: Snapshot | None,
 ) -> procedures.Situation:
     return procedures.Situation(
         rtype=catalogue.get(config.resource_type),
@@ -244,7 +319,8 @@ def _situation(
         target=wanted,
         target_digest=target_digest,
         target_version=target.version,
-        chosen=bool(only),
+        chosen=chosen,
+        undone=None if reverts is None else reverts.version,
     )
 
 
@@ -255,9 +331,7 @@ def _plan(config: TrackedConfig, situation: procedures.Situation, platform: Plat
         return procedures.Plan(problems=(str(error),))
 
 
-def _steps_stand(
-    rtype: ResourceType, live: Live, plan: procedures.Plan, *, target_digest: str, version: int, chosen: int
-) -> list[guards.Check]:
+def _steps_stand(rtype: ResourceType, live: Live, plan: procedures.Plan, something: guards.Check) -> list[guards.Check]:
     """Check that the steps could be planned, what numbers they carry, and that they change something."""
     if rtype.procedure is None:
         [step] = plan.steps or (None,)
@@ -267,16 +341,13 @@ def _steps_stand(
             sent=None if step is None else step.body.sent_version,
             expected=None if step is None else step.body.expected_version,
         )
-        return [
-            numbered,
-            guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen),
-        ]
+        return [numbered, something]
     planned = guards.check_steps(plan.problems, titles=[step.title for step in plan.steps])
     checks = [guards.only_for_now(planned) if plan.for_now else planned]
     if rtype.steps is not None and rtype.steps.draft_path and plan.steps:
         checks.append(guards.warn_of_losses(plan.losses))
     if not plan.steps and not plan.problems:
-        checks.append(guards.check_no_op(live=live.base.digest, target=target_digest, version=version, chosen=chosen))
+        checks.append(something)
     return checks
 
 
@@ -369,6 +440,7 @@ def _plan_digest(
     steps: Sequence[plans.PlannedStep],
     *,
     despite: str,
+    composition: dict[str, Value],
 ) -> str:
     if live is None or not steps:
         return ""
@@ -381,6 +453,7 @@ def _plan_digest(
         steps=steps,
         profile=rtype.profile,
         despite_label=despite,
+        composition=composition,
     )
 
 
@@ -390,6 +463,24 @@ def _difference(
     if live is None or wanted is None or (rtype.procedure is None and not steps):
         return None
     return differences.difference_planned(rtype, live.value, target=archive.value_from(wanted), steps=steps)
+
+
+def later_work(survey: Survey) -> list[collateral.Later]:
+    """Give what of later work a planned way back would undo; none where only one version's change is taken back."""
+    if survey.live is None or survey.wanted is None or survey.reverts is not None:
+        return []
+    try:
+        return collateral.of_way_back(
+            survey.config, survey.rtype, target=survey.target, live=survey.live.snapshot, kept=survey.wanted.leaves
+        )
+    except archive.UnusableContent:
+        return []
+
+
+def composition(survey: Survey) -> dict[str, Value]:
+    """Give what somebody chose of a planned way back; nothing where it is the whole target."""
+    only, keep = ((), ()) if survey.wanted is None else (survey.wanted.only, survey.wanted.keep)
+    return facts.composition(only=only, keep=keep, reverts=survey.reverts)
 
 
 def sentences(checks: Sequence[guards.Check]) -> str:

@@ -3,17 +3,19 @@
 import re
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, differences, driving, explaining, facts, propagation, step_rows
+from rollbacks import applying, collateral, differences, driving, explaining, facts, propagation, step_rows, surveys
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
 from tenants import archive
+from tenants.documents import Missing, to_text, visible
+from tenants.resource_types import catalogue
 from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
 
 if TYPE_CHECKING:
@@ -25,8 +27,13 @@ if TYPE_CHECKING:
     from rollbacks.plans import Body, PlannedStep
     from rollbacks.step_rows import StepRow
     from rollbacks.surveys import Survey
-    from tenants.documents import Difference
+    from tenants.documents import Difference, Value
     from tenants.models import Snapshot
+
+SHOWN_LATER: Final = 20
+"""Places of one later version that people are shown."""
+LONGEST_SIDE: Final = 200
+"""Characters of one side of an overlap that people are shown."""
 
 _EXIT_OF_STATE: dict[State, ExitCode] = {
     State.AWAITING_APPROVAL: ExitCode.DONE,
@@ -99,6 +106,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
             "digest": rollback.base_digest,
         },
         "target": {"version": rollback.target.version, "digest": rollback.target_digest},
+        "composition": facts.composition_of(rollback) or None,
         "sent_version": _sent_version(steps),
         "live": _describe_live(rollback.config.live),
         "plan_digest": rollback.plan_digest,
@@ -106,6 +114,8 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "refusal": facts.refusal_json(facts.last_refusal(attempts[-1])) if attempts else None,
         "changes": changes,
         "steps": [_describe_step(step.number, facts.planned(step), step) for step in steps],
+        "later": _describe_later(rollback),
+        "overlaps": [],
         "despite_label": rollback.despite_label or None,
         "notes": rollback.notes,
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
@@ -131,6 +141,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
             "digest": live.base.digest,
         },
         "target": {"version": survey.target.version, "digest": survey.target_digest},
+        "composition": surveys.composition(survey) or None,
         "sent_version": _sent_version([step.body for step in survey.steps]),
         "live": _describe_live(None if live is None else live.snapshot),
         "plan_digest": survey.plan_digest or None,
@@ -138,6 +149,8 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "refusal": None,
         "changes": [] if survey.difference is None else survey.difference.to_json(),
         "steps": [_describe_step(number, step) for number, step in enumerate(survey.steps, start=1)],
+        "later": [later.to_json() for later in surveys.later_work(survey)],
+        "overlaps": [told.to_json() for told in survey.overlaps],
         "despite_label": survey.despite_label or None,
         "notes": list(survey.notes),
         "attempts": [],
@@ -145,6 +158,23 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "requested_by": requester,
         "approved_by": [],
     }
+
+
+def _describe_later(rollback: Rollback) -> list[dict[str, Any]]:
+    """Give the same of a stored one, as it was when it was planned."""
+    if rollback.reverts is not None:
+        return []
+    try:
+        found = collateral.of_way_back(
+            rollback.config,
+            catalogue.get(rollback.config.resource_type),
+            target=rollback.target,
+            live=rollback.base,
+            kept=differences.wanted_of(rollback).leaves,
+        )
+    except (archive.UnusableContent, catalogue.UnknownType):
+        return []
+    return [later.to_json() for later in found]
 
 
 def _sent_version(numbered: "Sequence[Step | Body]") -> int | None:
@@ -240,7 +270,7 @@ class RollbackCommand(TerminalCommand):
             self.print_json(describe(rollback))
             return exit_code_of(rollback)
         verdict = f", {rollback.verdict.replace('_', ' ')}" if rollback.verdict else ""
-        self.tell(f"Rollback {rollback.pk} of {rollback.config.address} to version {rollback.target.version}")
+        self.tell(f"Rollback {rollback.pk} of {rollback.config.address} {rollback.goal}")
         self.tell(f"  state    {rollback.get_state_display()}{verdict}")
         self.tell(f"  guard    {rollback.guard_level}")
         rows = step_rows.rows_of(rollback)
@@ -280,11 +310,35 @@ class RollbackCommand(TerminalCommand):
             if not change.volatile:
                 self.tell(self.paint(f"  {signs[change.kind]} {change.kind:8} {' › '.join(change.trail)}", change.kind))
 
+    def show_later(self, survey: "Survey") -> None:
+        """Print what later work a way back undoes, and what of it is kept, by version, author and ticket."""
+        for later in surveys.later_work(survey):
+            whose = "no version is known to have made" if later.author is None else later.author.words
+            kept = f", {later.kept} kept" if later.kept else ""
+            self.tell(f"  would also undo {len(later.undone) - later.kept} of {whose}{kept}")
+            for one in later.undone[:SHOWN_LATER]:
+                self.tell(f"    {'keeps ' if one.kept else 'undoes'} {visible(one.place)}")
+            if len(later.undone) > SHOWN_LATER:
+                self.tell(f"    and {len(later.undone) - SHOWN_LATER} more (--json lists all)")
+        for told in survey.overlaps:
+            self.tell(f"  overlap {visible(told.place)}")
+            undone = None if survey.reverts is None else survey.reverts.version
+            sides = [("before", told.overlap.other), (f"v{undone}", told.overlap.base), ("live", told.overlap.live)]
+            for name, side in sides[0 if undone is not None else 2 :]:
+                self.tell(f"    {name:8} {_on_a_line(side)}")
+
     def show_checks(self, checks: "Sequence[Check]") -> None:
         """Print every guard and how it stands."""
         signs = {"holds": "ok", "refuses": "NO", "warns": "??", "pending": ".."}
         for check in checks:
             self.tell(f"  [{signs[check.standing]}] {check.title}: {check.message}")
+
+
+def _on_a_line(side: "Value | Missing") -> str:
+    if isinstance(side, Missing):
+        return "nothing"
+    text = visible(to_text(side))
+    return text if len(text) <= LONGEST_SIDE else f"{text[: LONGEST_SIDE - 1]}…"
 
 
 def _next_steps(rollback: Rollback) -> list[str]:

@@ -13,7 +13,7 @@ from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.patches import PatchRefused, patch_of, patched
 from tenants.documents.patterns import found, without
-from tenants.documents.places import Choice, Grain, NotAPart, Place, locate, may_be_one, place_text
+from tenants.documents.places import LEFT, TAKEN, Choice, Grain, NotAPart, Place, locate, may_be_one, place_text
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import side_by_side, unified
@@ -24,6 +24,7 @@ from tenants.documents.values import Number, Value
 
 __all__ = [
     "DEFAULT_IDENTITY_KEYS",
+    "LEFT",
     "LIMITS",
     "MISSING",
     "Blame",
@@ -56,6 +57,7 @@ __all__ = [
     "Side",
     "Span",
     "Told",
+    "TAKEN",
     "Touch",
     "Value",
     "blame",

@@ -140,12 +140,10 @@ def names_of(lists: Sequence[list[Value]], *, grain: Grain) -> Names | None:
     filled = [items for items in lists if items]
     kinds = {type(item) for items in filled for item in items}
     if kinds == {dict}:
-        named = _by_key(lists, filled, grain)
-    elif not kinds & {dict, list}:
-        named = _by_themselves(lists)
-    else:
-        named = None
-    return named or _by_index(lists, grain) or _by_content(lists)
+        return _by_key(lists, filled, grain) or _by_index(lists, grain) or _by_content(lists)
+    if kinds & {dict, list}:
+        return _by_index(lists, grain) or _by_content(lists)
+    return _by_index(lists, grain) or _by_themselves(lists)
 
 
 def _by_themselves(lists: Sequence[list[Value]]) -> Names | None:

@@ -12,6 +12,14 @@ Json: TypeAlias = dict[str, Any]
 TEXT_OR_NOT = (str, type(None))
 REFUSAL_OR_NOT = (dict, type(None))
 STATE = {"version": int, "etag": TEXT_OR_NOT, "digest": str}
+WHO = {
+    "version": (int, type(None)),
+    "author": str,
+    "written_at": TEXT_OR_NOT,
+    "ticket": TEXT_OR_NOT,
+    "rollback": TEXT_OR_NOT,
+    "or_earlier": bool,
+}
 DOCUMENT: Json = {
     "id": str,
     "state": str,
@@ -19,12 +27,24 @@ DOCUMENT: Json = {
     "guard": str,
     "base": STATE,
     "target": {"version": int, "digest": str},
+    "composition": (dict, type(None)),
     "sent_version": int,
     "live": STATE,
     "plan_digest": str,
     "refusals": [{"guard": str, "message": str}],
     "changes": [{"path": str, "kind": str, "before": object, "after": object, "from": str}],
     "despite_label": TEXT_OR_NOT,
+    "later": [
+        {
+            **WHO,
+            "changes": [
+                {"place": str, "path": str, "kind": str, "before": object, "after": object, "kept": bool},
+            ],
+        }
+    ],
+    "overlaps": [
+        {"place": str, "order": bool, "before": object, "undone": object, "live": object, "versions": [WHO]},
+    ],
     "notes": [str],
     "steps": [
         {

@@ -8,13 +8,11 @@ import pytest
 from rollbacks.plans import (
     Base,
     Body,
-    NotOnBothSides,
     PlannedStep,
     StepKind,
     build_body,
     guard_level,
     plan_digest,
-    restore_only,
     unrestorable,
     usable_for_if_match,
 )
@@ -148,19 +146,6 @@ def test_anything_different_in_what_would_happen_changes_the_signed_digest() -> 
     changes += [{"steps": [replace(step, **other)]} for other in others]
     digests = {plan_digest(**{**signed, **change}) for change in [{}, *changes]}  # type: ignore[arg-type]
     assert len(digests) == len(changes) + 1
-
-
-def test_a_value_inside_a_list_is_restored_alone_only_where_both_sides_have_the_same_item_there() -> None:
-    target = b'{"content":{"rules":[{"id":"refund","limit":0.70},{"id":"fraud","limit":0.5}]}}'
-    live = b'{"content":{"rules":[{"id":"refund","limit":0.35},{"id":"complaint","limit":0.9}]}}'
-    restored = restore_only(ASSIST, target=target, live=live, pointers=["/content/rules/0/limit"])
-    assert restored == live.replace(b"0.35", b"0.70")
-    with pytest.raises(NotOnBothSides) as refused:
-        restore_only(ASSIST, target=target, live=live, pointers=["/content/rules/1/limit"])
-    assert str(refused.value) == (
-        "/content/rules/1/limit cannot be restored by itself: "
-        '/content/rules/1 is id "fraud" there and id "complaint" on live.'
-    )
 
 
 USER = catalogue.get("users.user")

@@ -164,7 +164,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(desk: Desk, words: tuple[str,
             ("approve", "1"),
             "The following arguments are required: --as. Nothing was done; manage.py approve --help",
         ),
-        (("rollback", "northwind"), "required: TYPE:OBJECT_ID, --to. Nothing was done"),
+        (("rollback", "northwind"), "required: TYPE:OBJECT_ID. Nothing was done"),
         (("audit", "export", "northwind"), "required: --output. Nothing was done; manage.py audit export --help says"),
     ],
 )

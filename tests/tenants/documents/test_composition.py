@@ -199,6 +199,14 @@ def test_an_item_that_was_renamed_meanwhile_is_the_same_item() -> None:
     }
 
 
+def test_texts_that_were_replaced_in_their_places_are_told_by_their_index() -> None:
+    before = {"tags": ["billing", "tier-1", "gdpr-reviewed"]}
+    after = {"tags": ["billing", "tier-1", "gdpr-2026"]}
+    found = undone(before, after, {"tags": ["billing", "tier-2", "gdpr-2026"]})
+    assert (found.overlaps, value_of(found)) == ((), {"tags": ["billing", "tier-2", "gdpr-reviewed"]})
+    assert places_of(before, after) == [("changed", "/tags/2")]
+
+
 def test_items_that_nothing_names_are_found_by_what_they_hold() -> None:
     before = {"sites": [{"rules": [n]} for n in (1, 2, 3)]}
     after = {"sites": [{"rules": [n]} for n in (1, 3)]}
