@@ -98,7 +98,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     open_rollbacks = (
         Rollback.objects.filter(tenant__in=access.tenants_of(user), state__in=_OPEN_STATES)
         .annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
-        .select_related("tenant", "config", "target", "requested_by")
+        .select_related("tenant", "config", "target", "reverts", "requested_by")
         .order_by("-for_me", "-requested_at")
     )
     return Overview(

@@ -293,7 +293,7 @@ def probe_guard(
 
 def pending_of(config: TrackedConfig) -> list[Rollback]:
     """Give the requests on an object that wait for a person, newest first."""
-    return list(Rollback.objects.filter(config=config, state__in=list(PENDING)).select_related("target"))
+    return list(Rollback.objects.filter(config=config, state__in=list(PENDING)).select_related("target", "reverts"))
 
 
 def check_reason(reason: str) -> str:

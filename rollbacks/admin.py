@@ -46,6 +46,7 @@ class RollbackAdmin(ScopedAdmin):
                 view(self.plan_view),
                 name="rollbacks_rollback_plan",
             ),
+            path("undo/<uuid:config_id>/<int:version_id>/", view(self.undo_view), name="rollbacks_rollback_undo"),
             path("<str:object_id>/change/", view(self.page_view), name="rollbacks_rollback_change"),
             path("<str:object_id>/evidence/", view(self.evidence_view), name="rollbacks_rollback_evidence"),
             path("<str:object_id>/status/", view(self.status_view), name="rollbacks_rollback_status"),
@@ -60,6 +61,12 @@ class RollbackAdmin(ScopedAdmin):
         if request.method not in {*_READ, "POST"}:
             return HttpResponseNotAllowed((*_READ, "POST"))
         return plan_page.answer(request, config_id, target_id)
+
+    def undo_view(self, request: HttpRequest, config_id: UUID, version_id: int) -> HttpResponse:
+        """Answer with the plan that takes back what one version changed, or ask for it."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return plan_page.answer_undo(request, config_id, version_id)
 
     def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with the page of one rollback, or do what its buttons say."""

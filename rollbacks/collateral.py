@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from rollbacks import composing, facts
+from rollbacks import composing, origins
 from tenants import archive
 from tenants.documents import (
     MISSING,
@@ -175,7 +175,8 @@ def steps_between(rtype: ResourceType, config: TrackedConfig, *, first: Snapshot
     """Give what each version after `first` changed, up to `last`, oldest first; what cannot be read is left out."""
     between = config.snapshots.filter(version__gt=first.version, version__lte=last.version)
     found = list(between.order_by("-version", "-captured_at", "-pk")[:MOST_VERSIONS])[::-1]
-    ours = facts.our_writes(config)
+    wrote = origins.attempts_that_wrote().filter(config=config).select_related("rollback")
+    ours = {attempt.read_back_id: attempt.rollback for attempt in wrote}
     read: list[_Read] = []
     number = first.version
     for snapshot in (first, *found):

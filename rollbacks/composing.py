@@ -128,6 +128,11 @@ def shortest(places: Sequence[Place], every: Sequence[Part]) -> list[Place]:
     return list(found)
 
 
+def place_texts(places: Sequence[Place]) -> list[str]:
+    """Give places as people write them."""
+    return [place_text(place) for place in places]
+
+
 def sentence_of(told: PutBack) -> str:
     """Say where an item was put back that has other neighbours now."""
     where = f"right behind “{told.behind}”" if told.behind else "at the front"

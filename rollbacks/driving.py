@@ -135,7 +135,7 @@ def _following(attempt: Attempt) -> UUID | None:
 
 def load(rollback_id: UUID) -> Rollback:
     """Give a rollback with everything that carrying it out touches."""
-    related = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base")
+    related = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base", "reverts")
     return related.get(pk=rollback_id)
 
 

@@ -9,7 +9,7 @@ from rollbacks.plans import Base, Body, PlannedStep, StepKind, plan_digest
 from rollbacks.refusals import Told
 from rollbacks.verdicts import SendOutcome
 from tenants.documents import Value
-from tenants.models import Snapshot, TrackedConfig
+from tenants.models import Snapshot
 from tenants.resource_types import Kind
 
 _SETTLED: Final = frozenset({SendOutcome.REFUSED, SendOutcome.UNAUTHORIZED})
@@ -130,19 +130,6 @@ def composition(*, only: Sequence[str], keep: Sequence[str], reverts: Snapshot |
 def composition_of(rollback: Rollback) -> dict[str, Value]:
     """Give what a stored plan signs of what somebody chose."""
     return composition(only=rollback.only, keep=rollback.keep, reverts=rollback.reverts)
-
-
-def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
-    """Give the versions of a configuration that a rollback of this console wrote: snapshot id to rollback.
-
-    Only where the verdict says so: a version that was merely read back after a conflict is somebody else's.
-    """
-    attempts = (
-        Attempt.objects.filter(config=config, verdict__in=("verified", "divergent", "overwritten"))
-        .exclude(read_back=None)
-        .select_related("rollback__target", "rollback__reverts")
-    )
-    return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
 
 
 def write_facts(rollback: Rollback, step: Step) -> dict[str, object]:

@@ -137,7 +137,7 @@ def rollbacks(request: HttpRequest) -> HttpResponse:
             found = found.filter(pk__in=unseen.values("rollback"))
     rows = (
         found.annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
-        .select_related("tenant", "config", "target", "base", "requested_by")
+        .select_related("tenant", "config", "target", "reverts", "base", "requested_by")
         .order_by("-requested_at", "pk")
     )
     count, unseen_count = waiting.count(), unseen.count()

@@ -129,6 +129,11 @@ class Rollback(models.Model):
         return f"to v{self.target.version}" if self.reverts is None else f"without v{self.reverts.version}"
 
     @property
+    def doing(self) -> str:
+        """What is done while it runs, as a headline begins."""
+        return f"Going back to v{self.target.version}" if self.reverts is None else f"Undoing v{self.reverts.version}"
+
+    @property
     def content(self) -> str:
         """What it makes live, in words."""
         if self.reverts is not None:

@@ -5,8 +5,9 @@ moved or a guard refuses, the page comes back on the state of now with everythin
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -17,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
-from rollbacks import actions, guards, showing, step_rows
+from rollbacks import actions, choosing_parts, guards, showing, step_rows, surveys
 from rollbacks.models import Rollback
 from rollbacks.states import PENDING
 from tenants import access, archive
@@ -75,33 +76,62 @@ class Asked:
     again: Rollback | None
     """An earlier request whose reason is offered again."""
     only: tuple[str, ...]
-    """JSON Pointers: restore just these values; empty for all of it."""
+    """Places: restore just these; empty for all of it."""
+    keep: tuple[str, ...]
+    """Places: leave these as they are on live."""
+    reverts: Snapshot | None
+    """The version whose own change alone is taken back."""
     despite: str
     """Why it goes back to what is labelled bad; empty until somebody confirms that."""
 
 
 def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
     """Show the plan, or ask for it; another tenant's config or version answers 404."""
-    asked = _asked(request, config_id, target_id)
+    return _answer(request, _asked(request, config_id, target_id))
+
+
+def answer_undo(request: HttpRequest, config_id: UUID, version_id: int) -> HttpResponse:
+    """Show the plan that takes back just what one version changed, or ask for it; 404 where that is not known."""
+    version = _version(_config(request, config_id), version_id)
+    target = actions.before(version)
+    if target is None:
+        raise Http404(f"v{version.version} is the first version that was seen, so what it changed is not known.")
+    return _answer(request, _asked(request, config_id, target.pk, reverts=version))
+
+
+def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
     if request.method == "POST":
-        return _ask(request, asked)
+        return _choose(request, asked) if request.POST.get("do") == "choose" else _ask(request, asked)
     first = {"reason": asked.again.reason, "ticket": asked.again.ticket} if asked.again is not None else {}
     return _page(request, asked, ReasonForm(initial=first))
 
 
-def _asked(request: HttpRequest, config_id: UUID, target_id: int) -> Asked:
+def _config(request: HttpRequest, config_id: UUID) -> TrackedConfig:
     config = access.configs_of(request.user).select_related("tenant", "live").filter(pk=config_id).first()
     if config is None:
         raise Http404("There is no such configuration.")
-    target = config.snapshots.select_related("document").defer("document__body").filter(pk=target_id).first()
-    if target is None:
+    return config
+
+
+def _version(config: TrackedConfig, version_id: int) -> Snapshot:
+    found = config.snapshots.select_related("document").defer("document__body").filter(pk=version_id).first()
+    if found is None:
         raise Http404("There is no such version of this configuration.")
+    return found
+
+
+def _asked(request: HttpRequest, config_id: UUID, target_id: int, *, reverts: Snapshot | None = None) -> Asked:
+    config = _config(request, config_id)
+    # What was ticked is in the form once there is one: not all of it may have found room in the address.
+    typed = request.POST if "chosen" in request.POST else request.GET
     return Asked(
         config=config,
-        target=target,
+        target=_version(config, target_id),
         undoes=_earlier(request, config, "undoes"),
         again=_earlier(request, config, "again"),
         only=tuple(pointer for pointer in request.GET.getlist("only") if pointer),
+        keep=tuple(dict.fromkeys(place for place in typed.getlist("keep") if place)),
+        reverts=reverts,
         despite=_confirmed(request.GET.get("despite", "")),
     )
 
@@ -128,6 +158,26 @@ def _earlier(request: HttpRequest, config: TrackedConfig, name: str) -> Rollback
     return found
 
 
+def _choose(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Show the plan anew with what was ticked; where the address has room for it, under an address that says so."""
+    keep = list(asked.keep)
+    button = request.POST.get("of", "")
+    if button or len(keep) > choosing_parts.FEW:
+        user: User = request.user  # type: ignore[assignment]  # as below
+        try:
+            survey = actions.plan_rollback(asked.config, asked.target, acting_user=user, reverts=asked.reverts)
+            keep = choosing_parts.ticked(keep, surveys.later_work(survey), button=button)
+        except (RemoteError, CannotUnseal) as error:
+            return _page(request, asked, ReasonForm(), problem=str(error), status=502)
+    asked = replace(asked, keep=tuple(keep))
+    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again", "despite"}]
+    query += [("only", place) for place in asked.only] + [("keep", place) for place in asked.keep]
+    address = f"{request.path}?{urlencode(query)}" if query else request.path
+    if len(address) <= choosing_parts.LONGEST_ADDRESS:
+        return HttpResponseRedirect(f"{address}#later")
+    return _page(request, asked, ReasonForm())
+
+
 def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
     form = ReasonForm(request.POST)
     user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
@@ -149,6 +199,8 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 expected_plan_digest=digest or None,
                 undoes=asked.undoes,
                 only=asked.only,
+                keep=asked.keep,
+                reverts=asked.reverts,
                 despite=asked.despite,
             )
         except actions.RequestRefused as refused:
@@ -207,12 +259,23 @@ def _page(
     config, target = asked.config, asked.target
     survey: Survey | None = None
     try:
-        survey = actions.plan_rollback(config, target, acting_user=user, only=asked.only, despite=asked.despite)
+        survey = actions.plan_rollback(
+            config,
+            target,
+            acting_user=user,
+            only=asked.only,
+            keep=asked.keep,
+            reverts=asked.reverts,
+            despite=asked.despite,
+        )
     except (RemoteError, CannotUnseal) as error:
         problem = problem or str(error)
     may_ask = access.may(user, config.tenant, Role.OPERATOR)
     refused = bool(problem) or survey is None or bool(survey.refusals)
     title = f"Undo the rollback of {config}" if asked.undoes is not None else f"Roll back {config}"
+    if asked.reverts is not None:
+        title = f"Undo only v{asked.reverts.version} of {config}"
+    overlaps = choosing_parts.overlap_rows(survey.overlaps) if survey is not None else []
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": title,
@@ -220,6 +283,12 @@ def _page(
         "target": target,
         "undoes": asked.undoes,
         "only": asked.only,
+        "keep": asked.keep,
+        "reverts": asked.reverts,
+        "taken_back": choosing_parts.version_words(asked.reverts, target) if asked.reverts is not None else "",
+        "later": choosing_parts.groups(surveys.later_work(survey)) if survey is not None and not asked.only else [],
+        "overlaps": overlaps,
+        "target_heading": "Goes back to" if asked.reverts is None else f"Before v{asked.reverts.version}",
         "again": asked.again,
         "survey": survey,
         "step_rows": step_rows.planned_rows(survey.steps) if survey and step_rows.in_steps(survey.steps) else [],
@@ -233,10 +302,13 @@ def _page(
         "despite": survey.despite_label if survey is not None else "",
         "asked_despite": request.GET.get("despite", ""),
         "shortest_reason": actions.SHORTEST_REASON,
-        "kept_query": [(name, value) for name, value in request.GET.items() if name in {"undoes", "again"}],
+        "kept_query": [
+            *((name, value) for name, value in request.GET.items() if name in {"undoes", "again"}),
+            *(("keep", place) for place in asked.keep),
+        ],
         "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
         "now_head": f"Now (v{survey.live.snapshot.version})" if survey and survey.live else "Now",
-        "after_head": f"After (v{target.version})",
+        "after_head": "After" if survey and surveys.composition(survey) else f"After (v{target.version})",
         "counts": _counts(survey),
         "kept": _kept(survey),
         "level": showing.LEVELS[survey.guard_level] if survey is not None else None,

@@ -64,7 +64,9 @@ def row(request: HttpRequest, pk: object) -> Rollback | None:
     """Give a rollback of one of the user's tenants with what its page shows; None for anything else."""
     return (
         Rollback.objects.filter(tenant__in=access.tenants_of(request.user), pk=pk)
-        .select_related("tenant", "config__tenant", "target__document", "base__document", "requested_by", "undoes")
+        .select_related(
+            "tenant", "config__tenant", "target__document", "base__document", "requested_by", "undoes", "reverts"
+        )
         .defer("target__document__body", "base__document__body")
         .first()
     )
@@ -223,7 +225,7 @@ def _page(
         "waits_for": showing.names_in_words(waits_for),
         "rows": difference,
         "now_head": f"{'Now' if rollback.state in {*PENDING, State.APPLYING} else 'Before'} (v{rollback.base.version})",
-        "after_head": f"After (v{rollback.target.version})",
+        "after_head": "After" if rollback.is_composed else f"After (v{rollback.target.version})",
         "difference_problem": difference_problem,
         "requester": showing.requester_of(rollback),
         "may_take_evidence": access.may(user, rollback.tenant, Role.AUDITOR, Role.APPROVER, Role.OPERATOR),
@@ -296,9 +298,8 @@ def _steps(rollback: Rollback) -> list[showing.Step]:
 
 def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C901 - one branch for each state
     """Say where a rollback stands, so that somebody who is tired needs to read no further."""
-    version = f"v{rollback.target.version}"
-    content = f"the chosen values of {version}" if rollback.only else f"the content of {version}"
-    are = "are" if rollback.only else "is"
+    content = rollback.content
+    are = "are" if content.startswith("the chosen values") else "is"
     told = rollback.explanation
     after = attempt.read_back if attempt is not None else None
     match rollback.state:
@@ -306,16 +307,14 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
             return Banner("info", "clock", "Waiting for approval. Nothing has been sent.", "")
         case State.APPROVED if rollback.run_requested_at is not None:
             if told:
-                return Banner("info", "clock", f"Going back to {version} waits. Nothing has been sent.", told)
-            return Banner(
-                "info", "refresh", f"Going back to {version}", "Handed to the workers; live is looked at first."
-            )
+                return Banner("info", "clock", f"{rollback.doing} waits. Nothing has been sent.", told)
+            return Banner("info", "refresh", rollback.doing, "Handed to the workers; live is looked at first.")
         case State.APPROVED if told:
             return Banner("warn", "alert", "The run was refused. Nothing was sent.", told)
         case State.APPROVED:
             return Banner("info", "check", "Approved. Nothing has been sent yet.", "It is sent when somebody runs it.")
         case State.APPLYING:
-            return Banner("info", "refresh", f"Going back to {version}", "This page follows by itself.")
+            return Banner("info", "refresh", rollback.doing, "This page follows by itself.")
         case State.APPLIED if rollback.verdict == "verified":
             bears = f" as v{after.version}" if after is not None and after.config_id == rollback.config_id else ""
             return Banner("ok", "check", f"Verified: {content} {are} live{bears}.", told)

@@ -164,11 +164,12 @@ def _sides(change: Change) -> tuple[Shown | None, Shown | None]:
             old, new = word_marks(scalar_text(before), scalar_text(after))
             return Shown(_shortened(old)), Shown(_shortened(new))
         # Half a number is no word.
-        return _whole(before), _whole(after)
-    return _whole(before), _whole(after)
+        return whole(before), whole(after)
+    return whole(before), whole(after)
 
 
-def _whole(value: "Value | Missing") -> Shown | None:
+def whole(value: "Value | Missing") -> Shown | None:
+    """Give one side with all of it marked; None where there is nothing."""
     if isinstance(value, Missing):
         return None
     if is_one_line(value):

@@ -66,7 +66,7 @@ def find_user(name: str) -> User:
 
 def find_rollback(word: str) -> Rollback:
     """Give the rollback whose id begins with `word` (at least 6 characters); raises WrongUse."""
-    rollbacks = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base")
+    rollbacks = Rollback.objects.select_related("tenant", "config__tenant", "target__document", "base", "reverts")
     try:
         return rollbacks.get(pk=UUID(word))
     except (ValueError, ValidationError):

@@ -32,7 +32,7 @@ def rollbacks_of(config: TrackedConfig) -> OfConfig:
 
     The page decides who may see the configuration; this adds nothing to that.
     """
-    rows = Rollback.objects.filter(config=config).select_related("target", "base", "requested_by")
+    rows = Rollback.objects.filter(config=config).select_related("target", "reverts", "base", "requested_by")
     still = [state.value for state in (*PENDING, *RUNNING)]
     return OfConfig(open=tuple(rows.filter(state__in=still)), recent=tuple(rows.exclude(state__in=still)[:RECENT]))
 
@@ -45,17 +45,12 @@ def config_rollbacks(config: TrackedConfig) -> dict[str, Any]:
 
 @register.simple_tag
 def our_writes(config: TrackedConfig) -> dict[int, Rollback]:
-<<<<<<< HEAD
     """Give the versions of a configuration that a rollback of this console wrote: snapshot id to rollback.
 
     Only where the verdict says so: a version that was merely read back after a conflict is somebody else's.
     """
     attempts = origins.attempts_that_wrote().filter(config=config).select_related("rollback__target")
     return {attempt.read_back_id: attempt.rollback for attempt in attempts if attempt.read_back_id is not None}
-=======
-    """Give the versions of a configuration that a rollback of this console wrote: snapshot id to rollback."""
-    return facts.our_writes(config)
->>>>>>> f68397c (keep: Say what later work a way back undoes, keep what is good of it, and undo one version alone.)
 
 
 @register.simple_tag
