@@ -288,6 +288,7 @@ def _page(
         "taken_back": choosing_parts.version_words(asked.reverts, target) if asked.reverts is not None else "",
         "later": choosing_parts.groups(surveys.later_work(survey)) if survey is not None and not asked.only else [],
         "overlaps": overlaps,
+        "target_name": f"v{target.version}" if asked.reverts is None else f"Before v{asked.reverts.version}",
         "target_heading": "Goes back to" if asked.reverts is None else f"Before v{asked.reverts.version}",
         "again": asked.again,
         "survey": survey,

@@ -10,7 +10,7 @@ from rollbacks import choosing_parts
 from rollbacks.models import Rollback
 from tests.rollbacks.conftest import REASON, Desk
 from tests.rollbacks.page_reading import address_of, browser_of, field_of, markup_of, plan_address, send, text_of
-from tests.world import version
+from tests.world import BILLING_PATH, version
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +135,18 @@ def test_the_first_version_and_another_tenants_cannot_be_undone(desk: Desk, alic
     stranger = reverse("admin:rollbacks_rollback_undo", args=(desk.world.config.pk, 0))
     assert alice.get(stranger).status_code == 404
     assert alice.put(undo_address(desk, 2)).status_code in {403, 405}
+
+
+def test_a_list_that_nothing_names_is_kept_whole_or_not_at_all_and_the_page_says_so(desk: Desk, alice: Client) -> None:
+    config, live = desk.world.config, desk.world.live_version
+    good = version(config, live - 1)
+    desk.world.practice.foreign_write(
+        BILLING_PATH, edits=[{"path": "/content/tags", "value": ["billing", "emea", "vip"]}]
+    )
+    address = plan_address(config, good)
+    answer = tick(alice, address, "/content/tags/=vip")
+    text = text_of(alice.get(answer["Location"]))
+    assert "Nothing names the items of a list of which only a part is kept" in text
+    assert "Request this rollback" not in text
+    whole = text_of(alice.get(tick(alice, address, "/content/tags")["Location"]))
+    assert "Request this rollback" in whole
