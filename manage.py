@@ -31,6 +31,9 @@ def main() -> None:
     from console import embedded, env  # noqa: PLC0415 - the settings are named first
 
     command = next(iter(sys.argv[1:]), "")
+    if not command.startswith("-"):
+        # A command is a module, whose name has no hyphen: as-of is as_of.
+        sys.argv[1:2] = [command := command.replace("-", "_")] if command else []
     asks_for_help = command.startswith("-") or "--help" in sys.argv or "-h" in sys.argv
     if command == "demo":
         with env.refusing_by_name():

@@ -16,6 +16,8 @@ from django.views.decorators.http import require_POST
 
 from tenants import access, actions, comparing, labelling, pacing, reach, version_pages
 from tenants.access import Role
+from tenants.as_of_page import ZONES, one_as_of
+from tenants.as_of_views import AsOfViews
 from tenants.capture import Outcome
 from tenants.compare_page import compare_page
 from tenants.compare_views import CompareViews
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @admin.register(Tenant)
-class TenantAdmin(ScopedAdmin):
+class TenantAdmin(AsOfViews, ScopedAdmin):
     """Organizations: everybody with a role sees theirs, platform owners add and edit them."""
 
     tenant_path = "pk"
@@ -71,6 +73,7 @@ class TenantAdmin(ScopedAdmin):
         return [
             path("<uuid:pk>/edit/", view(self.edit_view), name="tenants_tenant_edit"),
             path("<uuid:pk>/freeze/", view(self.freeze_view), name="tenants_tenant_freeze"),
+            *self.as_of_urls(view),
             *super().get_urls(),
         ]
 
@@ -224,6 +227,8 @@ class TrackedConfigAdmin(CompareViews, EverythingViews, JudgingViews, ScopedAdmi
             "configuration": configuration(config, page_number=request.GET.get("page", "1")),
             "may_accept": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_roll_back": Role.OPERATOR in roles,
+            "as_of": one_as_of(config, request.GET),
+            "zones": ZONES,
         }
         return TemplateResponse(request, "tenants/configuration.html", context)
 

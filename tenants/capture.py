@@ -1,6 +1,6 @@
 """Look at live, remember what was seen, and fill the past from the platform's own history.
 
-    ask ──304─────────────────────────────────► unchanged: one UPDATE, no row
+    ask ──304─────────────────────────────────► unchanged: two UPDATEs, no row
      ├──── same version, digest and ETag ─────► unchanged
      ├──── anything newer ────────────────────► first or changed: a snapshot, `live` moves to it
      ├──── an older version ──────────────────► stale: `live` stays (below)
@@ -32,7 +32,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import archive, labelling, object_paths, pacing, sightings, trail
+from tenants import archive, labelling, object_paths, pacing, sightings, spans, trail
 from tenants import live as live_object
 from tenants.archive import UnusableContent
 from tenants.causes import Cause, cause_of
@@ -239,6 +239,7 @@ def remember(
             changes["baseline"] = snapshot
         _update(config, changes)
         _report_move(config, live, snapshot, back=back, returned=row.presence in _ABSENT)
+        spans.confirm(config, snapshot, at=max(now, answer.received_at))
         labelling.raise_alarm(config, snapshot, now=now)
     return Look(outcome=Outcome.FIRST if live is None else Outcome.CHANGED, snapshot=snapshot)
 
@@ -288,6 +289,8 @@ def _heartbeat(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetim
             trail.report("config.returned", tenant=config.tenant, actor=trail.SYSTEM, config=config)
     else:
         _update(config, changes)
+    if snapshot is not None:
+        spans.confirm(config, snapshot, at=now)
     return Look(outcome=Outcome.UNCHANGED, snapshot=snapshot)
 
 
@@ -326,6 +329,8 @@ def _absent(
                 config=config,
                 detail={"reason": sentence, "correlation_id": error.correlation_id if error is not None else ""},
             )
+        if presence is Presence.VANISHED:
+            spans.confirm(config, None, at=now, every=LOOK_AT_MISSING_EVERY)
     return Look(outcome=outcome, detail=sentence, error=error)
 
 

@@ -15,6 +15,7 @@ from console.practice.server import PracticeServer
 from rollbacks.models import AuditEntry
 from tenants import archive, capture, connections, discovery, drift, object_paths
 from tenants.capture import Outcome
+from tenants.chronicle import LiveSpan
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world as making
@@ -55,12 +56,13 @@ def test_the_first_look_keeps_the_exact_bytes_and_makes_what_it_saw_the_baseline
     assert entries(config) == ["config.first_seen"]
 
 
-def test_an_unchanged_object_costs_one_conditional_request_one_update_and_no_row(
+def test_an_unchanged_object_costs_one_conditional_request_two_updates_and_no_row(
     practice: PracticeServer, config: TrackedConfig
 ) -> None:
     making.look(config)
     now = timezone.now().replace(hour=12)
     TrackedConfig.objects.filter(pk=config.pk).update(looked_at=now)
+    LiveSpan.objects.update(first_seen_at=now, last_seen_at=now)
     config = TrackedConfig.objects.select_related("tenant", "live").get(pk=config.pk)
     platform = making.platform_of(config)
 
@@ -68,11 +70,12 @@ def test_an_unchanged_object_costs_one_conditional_request_one_update_and_no_row
         seen = capture.look(config, platform, now=now + timedelta(minutes=5))
 
     assert seen.outcome is Outcome.UNCHANGED
-    assert [query["sql"][:6] for query in queries] == ["UPDATE"]
+    assert [query["sql"][:6] for query in queries] == ["UPDATE", "UPDATE"]
     assert last_request(practice)["status"] == 304
     config.refresh_from_db()
     assert config.looked_at == now + timedelta(minutes=5)
     assert config.snapshots.count() == 1
+    assert config.live_spans.get().last_seen_at == now + timedelta(minutes=5)
     assert entries(config) == ["config.first_seen"]
 
 
