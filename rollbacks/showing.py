@@ -68,6 +68,8 @@ ACTION_WORDS: Final = {
     "config.unreadable": "Object became unreadable",
     "baseline.accepted": "Version accepted as right",
     "label.set": "Version labelled",
+    "bisection.started": "Search for the first bad version started",
+    "bisection.answered": "Version judged in a search",
     "label.withdrawn": "Label withdrawn",
     "config.bad_content": "Content labelled bad is live",
     "tenant.added": "Tenant added",

@@ -12,9 +12,22 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import access, capture, connections, drift, importing, labelling, regions, sweeping, tasks, trail
+from tenants import (
+    access,
+    bisections,
+    capture,
+    connections,
+    drift,
+    importing,
+    labelling,
+    regions,
+    sweeping,
+    tasks,
+    trail,
+)
 from tenants.access import Role
-from tenants.chronicle import Label
+from tenants.bisecting import Said
+from tenants.chronicle import Bisection, Label
 from tenants.models import Membership, Onboarding, Snapshot, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -310,6 +323,31 @@ def withdraw_label(label: Label, *, reason: str = "", acting_user: "AbstractBase
     try:
         return labelling.withdraw(label, reason=reason, acting_user=acting_user)
     except labelling.NotLabelled as error:
+        raise NotPossible(str(error)) from error
+
+
+def start_bisection(
+    config: TrackedConfig, good: Snapshot, bad: Snapshot, *, acting_user: "AbstractBaseUser | None"
+) -> Bisection:
+    """Begin to look for the first bad version. Needs operator or approver; raises NotPossible where there is none."""
+    _require(acting_user, config.tenant, Role.OPERATOR, Role.APPROVER)
+    try:
+        return bisections.start(config, good, bad, acting_user=acting_user)
+    except bisections.NotSearchable as error:
+        raise NotPossible(str(error)) from error
+
+
+def answer_bisection(
+    bisection: Bisection, snapshot: Snapshot, said: Said, *, note: str = "", acting_user: "AbstractBaseUser | None"
+) -> bisections.Search:
+    """Say of a version whether it is good or bad, or that it cannot be told. Needs operator or approver.
+
+    Raises NotPossible for a version that is not in question.
+    """
+    _require(acting_user, bisection.config.tenant, Role.OPERATOR, Role.APPROVER)
+    try:
+        return bisections.answer(bisection, snapshot, said, note=note, acting_user=acting_user)
+    except bisections.NotSearchable as error:
         raise NotPossible(str(error)) from error
 
 

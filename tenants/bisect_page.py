@@ -1,0 +1,91 @@
+"""The pages of a search for the first bad version: how it stands, what to look at next, and what was answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tenants import bisections, comparing, labelling
+from tenants.bisections import Search
+from tenants.chronicle import Bisection
+from tenants.models import Snapshot, TrackedConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One version of the row, and what is known of it."""
+
+    snapshot: Snapshot
+    said: str
+    """good, bad, skip, or empty."""
+    by: str
+    asked: bool
+    in_question: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BisectPage:
+    """Everything on the page of one search."""
+
+    search: Search
+    steps: Sequence[Step]
+    before: Snapshot | None
+    """The version before the one that is asked about, or before the first bad one."""
+    summary: comparing.Summary | None
+    """What the version that is asked about, or the first bad one, changed."""
+    since_good: comparing.Summary | None
+    """What all versions since the last good one changed together."""
+    label: str
+    """The label that the first bad version bears already."""
+
+
+def bisect_page(bisection: Bisection) -> BisectPage:
+    """Read the page of one search."""
+    search = bisections.search(bisection)
+    shown = search.ask or search.first_bad
+    before = None if shown is None else search.before(shown)
+    summaries: Sequence[comparing.Summary | None] = (None, None)
+    if shown is not None and before is not None:
+        type_name = bisection.config.resource_type
+        summaries = comparing.summaries([(before, shown, type_name), (search.last_good, shown, type_name)])
+    said = {answer.snapshot_id: answer for answer in search.answers}
+    last = len(search.row) - 1
+    standing = None if shown is None else labelling.standing().filter(snapshot=shown).first()
+    return BisectPage(
+        search=search,
+        steps=[
+            Step(
+                snapshot=one,
+                said={0: "good", last: "bad"}.get(place) or (said[one.pk].answer if one.pk in said else ""),
+                by=bisection.starter if place in {0, last} else said[one.pk].answerer if one.pk in said else "",
+                asked=place == search.standing.ask,
+                in_question=search.standing.good < place <= search.standing.bad,
+            )
+            for place, one in reversed(list(enumerate(search.row)))
+        ],
+        before=before,
+        summary=summaries[0],
+        since_good=summaries[1],
+        label="" if standing is None else standing.get_word_display(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BisectsPage:
+    """The searches of one configuration, and the form that starts another."""
+
+    searches: Sequence[Search]
+    versions: Sequence[Snapshot]
+    good: Snapshot | None
+    bad: Snapshot | None
+    """What the form proposes: the last known good version, and live."""
+
+
+def bisects_page(config: TrackedConfig) -> BisectsPage:
+    """Read the searches of a configuration, the newest first."""
+    kept = config.bisections.select_related("good", "bad", "config")[:20]
+    versions = list(config.snapshots.order_by("-version", "-captured_at", "-pk")[:200])
+    return BisectsPage(
+        searches=[bisections.search(one) for one in kept],
+        versions=versions,
+        good=labelling.newest(config, labelling.Word.GOOD) or config.baseline,
+        bad=config.live,
+    )
