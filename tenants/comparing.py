@@ -125,7 +125,9 @@ def difference(before: Snapshot, after: Snapshot, type_name: str) -> "tuple[Diff
     values = []
     for snapshot in (before, after):
         try:
-            values.append(archive.value_of(snapshot))
+            # Of large ones the layout is kept (`layouts`), not each side as well.
+            large = snapshot.document.size > LARGEST_SUMMARISED
+            values.append(archive.value_from(archive.bytes_of(snapshot)) if large else archive.value_of(snapshot))
         except UnusableContent as error:
             raise NotComparable(f"v{snapshot.version} cannot be read, so nothing is compared. {error}") from error
     try:

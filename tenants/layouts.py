@@ -38,8 +38,17 @@ class _Layouts:
                 self._known.popitem(last=False)
         return made
 
+    def forget(self) -> None:
+        with self._lock:
+            self._known.clear()
+
 
 _layouts = _Layouts()
+
+
+def forget() -> None:
+    """Forget every layout, as a process that has just started."""
+    _layouts.forget()
 
 
 def layout(before: Snapshot, after: Snapshot, type_name: str, *, without_volatile: bool = False) -> Layout:

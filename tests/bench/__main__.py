@@ -6,6 +6,7 @@ import logging
 import os
 import pkgutil
 import sys
+from pathlib import Path
 
 import django
 
@@ -15,6 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure what a person waits for.")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is done (default 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="only measurements with this word in their name")
+    parser.add_argument("--page", type=Path, default=Path(__file__).resolve().parents[2] / "docs" / "PERFORMANCE.md")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}; at least 1 round is needed to measure anything")
@@ -23,9 +25,10 @@ def main() -> int:
     django.setup()
     logging.disable(logging.INFO)
     from tests import bench  # noqa: PLC0415 - after the settings are read
-    from tests.bench import measuring  # noqa: PLC0415
+    from tests.bench import measuring, pages  # noqa: PLC0415
     from tests.scratch_database import scratch_database  # noqa: PLC0415
 
+    load = os.getloadavg()[0]
     with scratch_database("bench"), measuring.AT_THE_END:
         for module in pkgutil.iter_modules(bench.__path__):
             if module.name.startswith("measures_"):
@@ -41,6 +44,8 @@ def main() -> int:
             sys.stderr.write("\r" + " " * 80 + "\r")
         rows = [figures[one.name].row(figures.get(one.against)) for one in chosen]
         sys.stdout.write(f"{measuring.table(rows)}\n")
+        if not options.only:
+            pages.write(options.page, "What a person waits for", pages.waits(rows, rounds=options.rounds, load=load))
     return 0
 
 

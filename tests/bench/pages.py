@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +16,23 @@ HEAD: Final = """\
 Written by `make bench`, part by part, from real runs; nothing here is typed by hand. Another machine has other figures,
 so most are ratios to something that was measured beside them in the same run.
 """
+
+
+def waits(rows: list[tuple[str, str, str, str, str]], *, rounds: int, load: float) -> str:
+    """Give the part about pages, as Markdown, from the rows of `measuring.table`."""
+    return "\n".join(
+        [
+            f"Milliseconds from request to answer, {rounds} times each, in one process, and what was sent packed.",
+            "",
+            "| what | best | median | worst | note |",
+            "|---|--:|--:|--:|---|",
+            *(f"| {' | '.join(row)} |" for row in rows),
+            "",
+            f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores, load {load:.1f} before.",
+            "",
+            "To repeat: `make bench`, or only this: `.venv/bin/python -m tests.bench`.",
+        ]
+    )
 
 
 def write(page: Path, title: str, text: str) -> None:
