@@ -110,6 +110,8 @@ def test_a_long_comparison_is_read_by_keyboard_and_nothing_in_it_runs(
     expect(other.locator("tr:target")).to_contain_text('name: "Rule 42"')
     expect(other.locator("tr:target")).to_be_in_viewport()
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
+    other.goto(link.partition("#")[0])
+    expect(other.locator("tr.current")).to_be_in_viewport()
     for one in (page, other):
         assert one.evaluate("window.ran") is None
         assert one.locator("#rows img, #rows script, .changes img, #place img, h1 img").count() == 0

@@ -11,9 +11,9 @@ from django.utils import timezone
 from rollbacks import actions, applying, verifying
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
-from tenants import archive, capture, connections, discovery, importing
+from tenants import archive, capture, compare_page, connections, discovery, importing
 from tenants.access import Role
-from tenants.documents import compare, digest, extract, patch_of, patched, side_by_side
+from tenants.documents import Layout, compare, digest, extract, patch_of, patched
 from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world
@@ -149,7 +149,7 @@ class _Taking:
         with self.report.timed("compare two versions", what):
             difference = compare(old, new, identity_keys=rtype.identity_keys, volatile=rtype.volatile)
         with self.report.timed("lay them out in rows", what):
-            beside = side_by_side(old, new, difference)
+            beside = Layout(old, new, difference)
         with self.report.timed("patch one into the other", what):
             made = patched(old, patch_of(difference))
         exact = self.report.check(digest(made) == digest(new), f"{what}: the patch between them gives something else.")
@@ -160,10 +160,17 @@ class _Taking:
             equal is not bool(changes),
             f"{what}: {len(changes)} changes were found, but the files are {'equal' if equal else 'different'}.",
         )
-        marked = {row.change for section in beside for row in section.rows if row.change is not None}
+        marked = {index for _, index in beside.anchors}
         self.report.check(
             marked == set(range(len(difference.changes))), f"{what}: not every change has its row on the page."
         )
+        anchors = {compare_page.anchor_of(change) for change in difference.changes}
+        self.report.check(len(anchors) == len(difference.changes), f"{what}: two changes share one link.")
+        led = all(
+            beside.row_of(change.path, side="before" if change.kind == "removed" else "after") == (row, True)
+            for row, change in ((row, difference.changes[index]) for row, index in beside.anchors)
+        )
+        self.report.check(led, f"{what}: the link of a change leads to another row.")
         self.report.counts["pairs compared"] += 1
         self.report.counts["pairs that differ in spelling only"] += equal
         self.report.counts["changes found"] += len(changes)

@@ -237,10 +237,13 @@
       go(location.hash === "#first" ? 1 : -1);
       return;
     }
-    const index = links.findIndex((link) => link.hash === location.hash);
-    const row = byHash(location.hash);
-    if (index >= 0) mark(index, { scroll: false });
-    else if (row && rows?.contains(row)) choose(row, { scroll: false });
+    // An address that names a place leads to it even where its fragment was lost on the way.
+    const hash = location.hash || panel?.querySelector("a[href]")?.hash || "";
+    const index = links.findIndex((link) => link.hash === hash);
+    const row = byHash(hash);
+    const scroll = !location.hash;
+    if (index >= 0 && hash) mark(index, { scroll });
+    else if (row && rows?.contains(row)) choose(row, { scroll });
   };
   addEventListener("hashchange", follow);
   follow();
