@@ -32,6 +32,7 @@ from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
 from tenants.scoping import ScopedAdmin
+from tenants.search_page import search_page
 from tenants.track_page import chosen_ids, track_page
 from tenants.types_page import types_page
 
@@ -74,6 +75,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
             path("<uuid:pk>/edit/", view(self.edit_view), name="tenants_tenant_edit"),
             path("<uuid:pk>/freeze/", view(self.freeze_view), name="tenants_tenant_freeze"),
             *self.as_of_urls(view),
+            path("<uuid:pk>/search/", view(self.search_view), name="tenants_tenant_search"),
             *super().get_urls(),
         ]
 
@@ -97,6 +99,18 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
             "types": tenant.configs.values("resource_type").annotate(count=Count("pk")).order_by("resource_type"),
         }
         return TemplateResponse(request, "tenants/tenant.html", context)
+
+    def search_view(self, request: HttpRequest, pk: "UUID") -> HttpResponse:
+        """Answer with where a text stands, or once stood, in the tenant's configurations."""
+        tenant = self.row(request, pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Search the values of {tenant.name}",
+            "opts": self.opts,
+            "tenant": tenant,
+            "page": search_page(tenant, request.GET),
+        }
+        return TemplateResponse(request, "tenants/search.html", context)
 
     def edit_view(self, request: HttpRequest, pk: "UUID") -> HttpResponse:
         """Answer with Django's form of the tenant."""
