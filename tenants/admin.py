@@ -238,7 +238,7 @@ class TrackedConfigAdmin(CompareViews, EverythingViews, JudgingViews, ScopedAdmi
             "opts": self.opts,
             "config": config,
             "tenant": config.tenant,
-            "configuration": configuration(config, page_number=request.GET.get("page", "1")),
+            "configuration": configuration(config, page_number=request.GET.get("page", "1"), query=request.GET),
             "may_accept": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_roll_back": Role.OPERATOR in roles,
             "as_of": one_as_of(config, request.GET),

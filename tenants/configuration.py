@@ -1,13 +1,13 @@
 """The page of one tracked config: its facts, and the timeline of every version that was ever seen."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.core.paginator import Page, Paginator
 
-from tenants import comparing, drift, labelling
+from tenants import comparing, drift, indexing, labelling, timeline
+from tenants.blaming import LARGEST_OF_A_PAGE, SECONDS_OF_A_PAGE
 from tenants.chronicle import Label
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue
@@ -37,6 +37,8 @@ class TimelineEntry:
     """What changed against the version before."""
     label: Label | None
     """What a person or time says of it."""
+    size: timeline.Size | None
+    """How large the change was, where that is worked out."""
 
     @property
     def drift(self) -> bool:
@@ -56,6 +58,9 @@ class Configuration:
     """What live differs in from the baseline, where it has drifted."""
     entries: Sequence[TimelineEntry]
     page: Page[Snapshot]
+    filters: timeline.TimelineFilters
+    worked_out: indexing.Standing
+    """How many versions are worked out, so that their size is known and a filter by path finds them."""
     known_good: Snapshot | None
     """The newest version that is known good, where live holds something else."""
     bad_live: labelling.Against
@@ -75,22 +80,29 @@ def type_of(config: TrackedConfig) -> ResourceType | None:
         return None
 
 
-def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Configuration:
-    """Read the page of one config; the number of queries does not depend on the number of versions."""
-    # With the end of the page, one more: what the oldest on it is compared with.
-    ordered = (
-        config.snapshots.select_related("document").defer("document__body").order_by("-version", "-captured_at", "-pk")
-    )
-    page = Paginator(ordered, VERSIONS_A_PAGE).get_page(page_number)
+def configuration(
+    config: TrackedConfig, *, page_number: str | int = 1, query: Mapping[str, str] | None = None
+) -> Configuration:
+    """Read the page of one config; the number of queries does not depend on the number of versions.
+
+    `query` is that of the address, whose filters narrow the timeline (`timeline.TimelineFilters`).
+    """
+    filters = timeline.TimelineFilters(query or {})
+    worked_out = indexing.catch_up(config, seconds=SECONDS_OF_A_PAGE, largest=LARGEST_OF_A_PAGE)
+    every = config.snapshots.select_related("document").defer("document__body")
+    ordered = every.order_by("-version", "-captured_at", "-pk")
+    page = Paginator(filters.narrow(ordered) if filters.narrowed else ordered, VERSIONS_A_PAGE).get_page(page_number)
     snapshots = list(page.object_list)
-    if page.has_next():
-        snapshots += ordered[page.end_index() : page.end_index() + 1]
-    pairs = [(older, newer, config.resource_type) for newer, older in itertools.pairwise(snapshots)]
+    befores = timeline.neighbours(every, snapshots)
+    shown = [(befores[one.pk], one, config.resource_type) for one in snapshots if one.pk in befores]
+    pairs = list(shown)
     drifted = drift.is_drifted(config)
     if drifted and config.baseline is not None and config.live is not None:
         pairs.append((config.baseline, config.live, config.resource_type))
     summaries = comparing.summaries(pairs)
-    summary = summaries.pop() if drifted else None
+    summary = summaries.pop() if len(pairs) > len(shown) else None
+    summary_of = {newer.pk: found for (_, newer, _), found in zip(shown, summaries, strict=False)}
+    sizes = timeline.sizes(snapshots)
     same = _earlier_with_same_content(config, snapshots)
     labels = labelling.of_config(config)
     live = config.live
@@ -100,11 +112,12 @@ def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Confi
             live=snapshot.pk == config.live_id,
             baseline=snapshot.pk == config.baseline_id,
             same_as=same.get(snapshot.pk),
-            before=snapshots[place + 1] if place + 1 < len(snapshots) else None,
-            summary=summaries[place] if place < len(summaries) else None,
+            before=befores.get(snapshot.pk),
+            summary=summary_of.get(snapshot.pk),
             label=labels.get(snapshot.pk),
+            size=sizes.get(snapshot.pk),
         )
-        for place, snapshot in enumerate(snapshots[: len(page.object_list)])
+        for snapshot in snapshots
     ]
     return Configuration(
         config=config,
@@ -113,6 +126,8 @@ def configuration(config: TrackedConfig, *, page_number: str | int = 1) -> Confi
         summary=summary,
         entries=entries,
         page=page,
+        filters=filters,
+        worked_out=worked_out,
         known_good=labelling.last_known_good(config),
         bad_live=labelling.Against() if live is None else labelling.against(config, live, digests=[]),
     )

@@ -100,3 +100,75 @@ def test_secrets_and_markup_of_a_configuration_stay_out_of_the_gutter(pages: Pag
     assert "&lt;script&gt;alert(1)" in text
     assert "\\u202e" in text
     text_of(as_user("dana"), version_url(one), status=404)
+
+
+# --- the timeline -----------------------------------------------------------------------------------------------------
+
+
+def timeline_of(client: Client, pages: PageWorld, query: str = "") -> tuple[list[int], str]:
+    """Give the versions on the timeline, and the page."""
+    text = text_of(client, reverse("admin:tenants_trackedconfig_change", args=[pages.billing.pk]) + query)
+    return [int(number) for number in re.findall(r'<strong><a href="[^"]+">v(\d+)</a></strong>', text)], text
+
+
+def test_the_timeline_says_how_large_each_change_was_and_what_it_touched(pages: PageWorld, as_user: SignIn) -> None:
+    versions, text = timeline_of(as_user("carol"), pages)
+    assert versions == [42, 41, 40, 39, 38, 37, 36]
+    assert "6 changed, 2 added, 1 removed, 1 moved" in text
+    assert '<span class="where">content › rules</span> (3)' in text
+    assert text.count('<svg class="bar"') == 6
+    largest, *others = (int(width) for width in re.findall(r'<svg class="bar" width="(\d+)"', text))
+    assert others
+    assert all(width < largest for width in others)
+
+
+@pytest.mark.parametrize(
+    ("query", "versions"),
+    [
+        ("?path=minConfidence", [42]),
+        ("?path=rules+%3E+Refund+request+%3E+knowledge", [42]),
+        ("?path=confidence", [42, 41, 40, 39, 38, 37]),
+        ("?path=/content/rules/0/triggers", [42, 40]),
+        ("?path=/content/queues", [42]),
+        ("?path=/content/queue", []),
+        ("?author=tom", [40, 38, 36]),
+        ("?author=user-ines&path=triggers", [41, 39, 37]),
+        ("?path=nowhere", []),
+        ("?since=yesterday", []),
+    ],
+)
+def test_the_timeline_is_narrowed_by_path_and_author(
+    pages: PageWorld, as_user: SignIn, query: str, versions: list[int]
+) -> None:
+    shown, text = timeline_of(as_user("carol"), pages, query)
+    assert shown == versions
+    assert ("No version matches" in text) is (not versions)
+
+
+def test_the_timeline_is_narrowed_by_time_and_each_version_is_still_compared_with_the_one_before_it(
+    pages: PageWorld, as_user: SignIn
+) -> None:
+    at = {one.version: one.written_at for one in pages.billing.snapshots.all()}
+    since, until = at[38], at[40]
+    assert since is not None
+    assert until is not None
+    client = as_user("carol")
+    shown, text = timeline_of(client, pages, f"?since={since:%Y-%m-%d}&until={until:%Y-%m-%d}")
+    assert shown == [40, 39, 38]
+    assert timeline_of(client, pages, f"?since={since:%Y-%m-%dT%H:%M}&until={since:%Y-%m-%dT%H:%M}")[0] == [38]
+    assert "?from=37&amp;to=38" in text
+    shown, text = timeline_of(client, pages, f"?author=tom&until={until:%Y-%m-%d}")
+    assert shown == [40, 38, 36]
+    assert "?from=39&amp;to=40" in text
+    assert "?from=37&amp;to=38" in text
+    assert "first version seen here" in text
+
+
+def test_the_pages_of_a_narrowed_timeline_keep_its_filters(
+    pages: PageWorld, as_user: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenants.configuration.VERSIONS_A_PAGE", 2)
+    shown, text = timeline_of(as_user("carol"), pages, "?author=ines")
+    assert shown == [41, 39]
+    assert 'href="?author=ines&amp;page=2"' in text
+    assert timeline_of(as_user("carol"), pages, "?author=ines&page=2")[0] == [37]
