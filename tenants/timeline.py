@@ -18,7 +18,9 @@ from tenants.indices import VersionChanges
 from tenants.models import Snapshot
 
 BAR: Final = 120
-"""How wide the bar of the largest change is, in pixels of a drawing."""
+"""How wide the bar of a very large change is, in pixels of a drawing."""
+DOUBLING: Final = 14
+"""How much wider it is for twice as many changes."""
 KINDS: Final = ("changed", "added", "removed", "moved")
 _BETWEEN: Final = re.compile(r"\s*(?:›|>|»)\s*")
 _MOMENTS: Final = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
@@ -121,18 +123,16 @@ class Size:
 
 
 def sizes(versions: Iterable[Snapshot]) -> dict[int, Size]:
-    """Give how large the change of each version was, as far as it is worked out; the bars are to one scale.
+    """Give how large the change of each version was, as far as it is worked out; all bars are to one scale.
 
     The scale is that of a logarithm: one change stays visible beside a thousand.
     """
     rows = VersionChanges.objects.filter(snapshot__in=[one.pk for one in versions]).exclude(before=None)
-    counts = {row.pk: row for row in rows.defer("outline", "places")}
-    largest = max((row.count for row in counts.values()), default=0)
-    return {pk: _size(row, largest) for pk, row in counts.items() if row.count}
+    return {row.pk: _size(row) for row in rows.defer("outline", "places") if row.count}
 
 
-def _size(row: VersionChanges, largest: int) -> Size:
-    whole = max(6, round(BAR * row.count.bit_length() / max(1, largest.bit_length())))
+def _size(row: VersionChanges) -> Size:
+    whole = min(BAR, DOUBLING * row.count.bit_length())
     parts, begin = [], 0
     for kind in KINDS:
         number = getattr(row, kind)
