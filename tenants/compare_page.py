@@ -165,6 +165,8 @@ class ComparePage:
     """The address of this comparison for good: `live` is another version tomorrow."""
     target: Snapshot | None = None
     """The version that the page offers to go back to: the side that is not live."""
+    undoable: Snapshot | None = None
+    """The version whose own work is all that the page shows, where later ones stand on it."""
 
     @property
     def total(self) -> int:
@@ -289,9 +291,16 @@ class _Comparison:
             f"the nearest place that is there is {visible(place.pointer) or 'the whole document'}."
         )
 
-    def markup(self, window: "Span", opened: "Sequence[Span]", target: tuple[int, str] | None = None) -> "SafeString":
+    def markup(
+        self,
+        window: "Span",
+        opened: "Sequence[Span]",
+        *,
+        target: tuple[int, str] | None = None,
+        only_gaps: bool = False,
+    ) -> "SafeString":
         """Give the rows of a window as markup, folded but for what is opened."""
-        sections = self.layout.sections(window, opened)
+        sections = [section for section in self.layout.sections(window, opened) if section.folded or not only_gaps]
         first, last = window
         changes = self.layout.difference.changes
         anchors = {index: anchor_of(changes[index]) for row, index in self.layout.anchors if first <= row < last}
@@ -350,12 +359,13 @@ def compare_page(config: TrackedConfig, query: Mapping[str, str]) -> ComparePage
         by_itself=len(changes) - len(significant),
         part=part + 1,
         parts=len(laid_out.parts),
-        html=comparison.markup(window, opened, target_row) if changes else "",
+        html=comparison.markup(window, opened, target=target_row) if changes or place is not None else "",
         place=shown,
         sentence=sentence,
         found=comparison.found() if asked.find else None,
         link=comparison.link(),
         target=target,
+        undoable=after if after.pk != config.live_id and comparing.before_of(after) == before else None,
     )
 
 
@@ -373,7 +383,7 @@ def some_rows(config: TrackedConfig, query: Mapping[str, str]) -> "SafeString | 
     # Its links go on from the page as it is then.
     comparison = _Comparison(config, replace(asked, opened=(*asked.opened, span)[-MOST_OPENED:]))
     comparison.lay_out()
-    return comparison.markup((int(within[1]), int(within[2])), [span])
+    return comparison.markup((int(within[1]), int(within[2])), [span], only_gaps=True)
 
 
 def one_place(config: TrackedConfig, query: Mapping[str, str]) -> Shown | None:
