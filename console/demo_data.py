@@ -19,6 +19,8 @@ from django.contrib.auth.models import User
 
 from tenants import actions, capture, connections
 from tenants.access import Role
+from tenants.chronicle import Label
+from tenants.labelling import Word
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tenants.remote.manners import Purpose
 from tenants.resource_types import catalogue
@@ -209,3 +211,26 @@ def _accept_the_one_before(config: TrackedConfig, *, acting_user: User) -> None:
     )
     if before is not None:
         actions.accept_version(config, before, acting_user=acting_user)
+
+
+def label_versions(configs: list[TrackedConfig], *, users: dict[str, User]) -> None:
+    """Let Bob say of the accepted versions that they are good, and Alice of an older one that it was bad.
+
+    Of the configs that are given only those that have drifted, and only where nobody has labelled anything yet.
+    """
+    for config in configs:
+        baseline = config.baseline
+        known = (config.tenant.slug, config.object_id) in DRIFTED and baseline is not None
+        if not known or baseline is None or Label.objects.filter(snapshot__config=config).exists():
+            continue
+        actions.label_version(
+            baseline, Word.GOOD, reason="a week of calls without a complaint", acting_user=users["bob"]
+        )
+        others = config.snapshots.filter(version__lt=baseline.version - 2).exclude(digest=baseline.digest)
+        if config.live is not None:
+            others = others.exclude(digest=config.live.digest)
+        bad = others.order_by("-version").first()
+        if bad is not None:
+            actions.label_version(
+                bad, Word.BAD, reason="callers were offered refunds that they could not get", acting_user=users["alice"]
+            )

@@ -244,6 +244,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.sweep_propagation", 5),
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
+        ("rollbacks.tasks.sweep_labels", 300),
         ("tenants.tasks.sweep_configs", 30),
         ("tenants.tasks.sweep_onboardings", 3),
         ("tenants.tasks.sweep_indices", 10),

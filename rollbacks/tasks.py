@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from rollbacks import applying, checkpointing, driving, probing, propagation, queueing, transitions
+from rollbacks import applying, checkpointing, driving, earning, probing, propagation, queueing, transitions
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
+from tenants import labelling
 from tenants.threads import beside_each_other
 
 log = structlog.get_logger(__name__)
@@ -108,3 +109,10 @@ def seal_trail() -> None:
     """
     checkpointing.make_due()
     checkpointing.deliver_due()
+
+
+@shared_task(ignore_result=True)
+def sweep_labels() -> None:
+    """Label what has become known good by time, and raise the alarms for bad content that a crash has left out."""
+    labelling.raise_alarms()
+    earning.earn_labels()

@@ -14,8 +14,9 @@ from django.contrib.auth.models import User
 from console.practice.server import PracticeServer
 from rollbacks import verifying
 from rollbacks.models import AuditEntry
-from tenants import access, drift
+from tenants import access, drift, labelling
 from tenants.access import Role
+from tenants.chronicle import Label
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
 from tests.tenants.running import run
 
@@ -48,6 +49,9 @@ def test_a_newcomer_finds_people_tenants_histories_and_exactly_two_drifts(demo: 
         assert one.live is not None
         assert one.baseline is not None
         assert one.baseline.version == one.live.version - 1
+        said = [label.word for label in Label.objects.filter(snapshot__config=one).order_by("snapshot__version")]
+        assert said == ["bad", "good"]
+        assert labelling.last_known_good(one) == one.baseline
     kinds = set(TrackedConfig.objects.values_list("resource_type", flat=True))
     assert kinds == {"agentassist.config", "scripting.session", "outbound.campaign", "routing.queue"}
     assert not TrackedConfig.objects.exclude(presence=TrackedConfig.Presence.PRESENT).exists()

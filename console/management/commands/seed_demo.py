@@ -38,6 +38,7 @@ class Command(TerminalCommand):
                 acting_user=owner,
                 progress=lambda done, total: progress.say(f"Reading histories: {done} of {total} objects"),
             )
+        demo_data.label_versions(configs, users=users)
         for sentence in failed:
             self.warn(sentence)
         kept = Snapshot.objects.filter(config__tenant__in=tenants).count()
