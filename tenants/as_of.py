@@ -44,12 +44,19 @@ class Standing:
         return self.verdict.version is not None and self.verdict.version.gone
 
     @property
+    def only_later(self) -> bool:
+        """Whether nothing is known but what came later."""
+        return self.verdict.sureness is Sureness.UNKNOWN and self.verdict.only_later
+
+    @property
     def what(self) -> str:
         """Say what was live, in a word or two."""
         if self.gone:
             return "not there"
         if self.verdict.version is not None:
             return f"v{self.verdict.version.number}"
+        if self.only_later:
+            return f"before {' or '.join(f'v{one.number}' for one in self.verdict.candidates)}"
         return " or ".join(f"v{one.number}" if not one.gone else "nothing" for one in self.verdict.candidates) or "?"
 
 

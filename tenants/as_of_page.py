@@ -132,6 +132,11 @@ class AsOfPage:
     query: str = ""
     """The address without its page, to add one."""
 
+    @property
+    def moment(self) -> str:
+        """Write the moment that was asked for."""
+        return "" if self.asked.at is None else self.asked.tell(self.asked.at)
+
 
 def as_of_page(configs: "QuerySet[TrackedConfig]", query: Mapping[str, str]) -> AsOfPage:
     """Make the page of a tenant's configurations; bad input gives a page that says so."""

@@ -91,6 +91,8 @@ class Verdict:
     """Where it is unknown: what is known to have stood around the moment, the older first."""
     missing: bool = False
     """Whether versions that are not kept lie between the candidates."""
+    only_later: bool = False
+    """Whether the candidates are only what came after the moment."""
     rests_on: str = ""
     """Which line of the table it is: seen, numbers, dates, stale, same, last, not_yet, gap, nothing."""
 
@@ -264,6 +266,7 @@ def _unknown(known: Known, *, numbered: bool) -> Verdict:
         since=max(low, default=None),
         until=min(high, default=None),
         candidates=around,
+        only_later=older is None and newer is not None,
         missing=numbered and len(numbers) == 2 and numbers[1] - numbers[0] > 1,
         rests_on="gap" if around else "nothing",
     )
@@ -293,6 +296,9 @@ def explain(verdict: Verdict, tell: Callable[[datetime], str]) -> str:
             return f"Nobody has looked since {since}." if since else "Nobody has looked since."
         case "not_yet":
             return f"The platform says that its first version was written at {until}."
+        case "gap" if verdict.only_later:
+            came = " and ".join(f"v{one.number}" for one in verdict.candidates if not one.gone) or "nothing"
+            return f"What stood before {came} is not kept; nobody looked before {until}."
         case "gap":
             around = " and ".join("no object" if one.gone else f"v{one.number}" for one in verdict.candidates)
             lost = " Versions between them are not kept." if verdict.missing else ""

@@ -94,6 +94,27 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     take(carol, folder / "entry.png", height=1100)
 
 
+def walk_the_past(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Ask what was live last night, and which change broke it, light and dark."""
+    for dark in (False, True):
+        name = "-dark" if dark else ""
+        carol = sign_in(browser, "carol", passwords, dark=dark)
+        carol.goto("/tenants/tenant/")
+        carol.get_by_role("link", name="Northwind Bank").first.click()
+        carol.get_by_role("link", name="What was live at").click()
+        there = carol.url
+        carol.goto(f"{there}?at=02:47&zone=Europe/Berlin")
+        take(carol, folder / f"as-of{name}.png", height=1000)
+        carol.close()
+    alice = sign_in(browser, "alice", passwords)
+    alice.goto("/tenants/trackedconfig/?tenant=northwind")
+    alice.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+    alice.get_by_role("link", name="Which change broke it?").click()
+    alice.select_option("#good", index=20)
+    alice.get_by_role("button", name="Start").click()
+    take(alice, folder / "bisect.png", height=1000)
+
+
 def main() -> int:
     """Take all pictures and return the exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
@@ -104,6 +125,7 @@ def main() -> int:
         return 2
     with demo() as passwords, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        walk_the_past(browser, passwords, folder)
         walk(browser, passwords, folder)
         browser.close()
     return 0
