@@ -49,8 +49,8 @@ def test_a_newcomer_finds_people_tenants_histories_and_exactly_two_drifts(demo: 
         assert one.live is not None
         assert one.baseline is not None
         assert one.baseline.version == one.live.version - 1
-        said = [label.word for label in Label.objects.filter(snapshot__config=one).order_by("snapshot__version")]
-        assert said == ["bad", "good"]
+        words = [label.word for label in Label.objects.filter(snapshot__config=one).order_by("snapshot__version")]
+        assert words == ["bad", "good"]
         assert labelling.last_known_good(one) == one.baseline
     kinds = set(TrackedConfig.objects.values_list("resource_type", flat=True))
     assert kinds == {"agentassist.config", "scripting.session", "outbound.campaign", "routing.queue"}
