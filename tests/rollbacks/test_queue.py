@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from rollbacks import actions, applying, leases, queueing, tasks, transitions
+from rollbacks import actions, leases, queueing, tasks, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants.models import Tenant
 from tenants.reach import Reach
