@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import logging
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 
 import django
 
@@ -38,11 +40,38 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     if options.history is not None:
         return _history(options.history)
+    wanted = [
+        proof
+        for proof in PROOFS
+        if proof.name in options.proofs or (not options.proofs and (proof.in_a_round or options.scale is Scale.RELEASE))
+    ]
+    beside = [proof for proof in wanted if proof.beside_others and len(wanted) > 1]
+    with contextlib.ExitStack() as running:
+        others = [running.enter_context(_started(proof, sys.argv[1:])) for proof in beside]
+        failed = _do([proof for proof in wanted if proof not in beside], options)
+        for other in others:
+            said, _ = other.communicate()
+            sys.stdout.write(said)
+            failed = failed or other.returncode != 0
+    return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _started(proof: Proof, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """Do a proof in a process of its own, which ends no later than this one."""
+    options = [one for one in arguments if one not in {other.name for other in PROOFS}]
+    command = [sys.executable, "-m", "tests.torture", proof.name, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _do(proofs: Sequence[Proof], options: argparse.Namespace) -> bool:
+    """Do these proofs one after the other and say what came of each; true where any promise was broken."""
     failed = False
-    for proof in PROOFS:
-        unasked = not options.proofs and (proof.in_a_round or options.scale is Scale.RELEASE)
-        if not unasked and proof.name not in options.proofs:
-            continue
+    for proof in proofs:
         began = time.perf_counter()
         report = _prove(proof, options.scale, options.seed, seeds=options.seeds)
         seconds = time.perf_counter() - began
@@ -51,7 +80,7 @@ def main() -> int:
         if options.record:
             reliability.record(proof, report, scale=options.scale, first_seed=options.seed, seconds=seconds)
         failed = failed or bool(report.broken)
-    return 1 if failed else 0
+    return failed
 
 
 def _prove(proof: Proof, scale: Scale, first_seed: int, *, seeds: int | None) -> Report:

@@ -82,6 +82,11 @@ CLASSES_OF_WRITES: Final = (
 CLASSES_OF_READS: Final = (Fault("drop"), Fault("answer", status=404), Fault("stale reads"))
 _MISSING: Final = Fault("answer", status=404)
 _NOT_THE_BASE: Final = ("weak ETag", "ETag of a gateway")
+_BELIEVED: Final = (
+    "the verdict is conflict, and nobody else wrote",
+    "indeterminate, and the object never moved",
+)
+"""What the checker says where a read did not show what stood."""
 _DECIDED: Final = ("begin_send: before", "close_attempt: before", "PUT the object")
 
 
@@ -174,8 +179,8 @@ def follow(
         said += promises.broken(cast("History", one), one.attempts)
         came.verdicts.update(checking.verdicts(cast("History", one)))
         if any(fault.kind in _NOT_THE_BASE or fault == _MISSING for _, fault in schedule):
-            # What does not show the base before anything was sent is a conflict too, whoever made it so.
-            said = [broken for broken in said if broken != "the verdict is conflict, and nobody else wrote"]
+            # What does not show the base, and what says that nothing is there, is believed, whoever made it so.
+            said = [broken for broken in said if broken not in _BELIEVED]
         if said:
             told = "; ".join(f"{one.moments[at].what} {one.moments[at].name} ({at}): {fault}" for at, fault in schedule)
             came.broken.append(f"{setting.name}: {told}: {'; '.join(said)}")
