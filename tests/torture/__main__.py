@@ -4,10 +4,12 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import django
 
@@ -30,6 +32,9 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--seeds", type=int, help="how many histories the simulation plays, however long it takes")
+    parser.add_argument(
+        "--minutes", type=float, help="begin no proof later than this, and wait for none 5 minutes more"
+    )
     parser.add_argument("--history", type=int, metavar="SEED", help="play this one history of the simulation, print it")
     parser.add_argument("--record", action="store_true", help="write docs/RELIABILITY.md with what came of it")
     options = parser.parse_args()
@@ -42,18 +47,34 @@ def main() -> int:
         return _history(options.history)
     wanted = [
         proof
-        for proof in PROOFS
+        for proof in sorted(PROOFS, key=lambda one: one.name == "simulation")
         if proof.name in options.proofs or (not options.proofs and (proof.in_a_round or options.scale is Scale.RELEASE))
     ]
+    deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
     beside = [proof for proof in wanted if proof.beside_others and len(wanted) > 1]
     with contextlib.ExitStack() as running:
-        others = [running.enter_context(_started(proof, sys.argv[1:])) for proof in beside]
-        failed = _do([proof for proof in wanted if proof not in beside], options)
-        for other in others:
-            said, _ = other.communicate()
-            sys.stdout.write(said)
+        others = [(proof, running.enter_context(_started(proof, sys.argv[1:]))) for proof in beside]
+        failed = _do([proof for proof in wanted if proof not in beside], options, deadline=deadline)
+        for proof, other in others:
+            try:
+                said, _ = other.communicate(
+                    timeout=None if deadline is None else max(0.0, deadline - time.monotonic()) + GRACE
+                )
+            except subprocess.TimeoutExpired:
+                _say(f"== {proof.title}: not finished, for want of time.\n\n")
+                continue
+            _say(said)
             failed = failed or other.returncode != 0
     return 1 if failed else 0
+
+
+GRACE: Final = 300.0
+"""In seconds: so long after the deadline a proof that is done beside the others may still end."""
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words)
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -65,18 +86,22 @@ def _started(proof: Proof, arguments: Sequence[str]) -> Iterator[subprocess.Pope
         try:
             yield process
         finally:
-            process.terminate()
+            if process.poll() is None:
+                # Its servers end with it, as they do when somebody presses Ctrl-C.
+                process.send_signal(signal.SIGINT)
 
 
-def _do(proofs: Sequence[Proof], options: argparse.Namespace) -> bool:
+def _do(proofs: Sequence[Proof], options: argparse.Namespace, *, deadline: float | None) -> bool:
     """Do these proofs one after the other and say what came of each; true where any promise was broken."""
     failed = False
     for proof in proofs:
+        if deadline is not None and time.monotonic() > deadline:
+            _say(f"== {proof.title}: not begun, for want of time.\n\n")
+            continue
         began = time.perf_counter()
         report = _prove(proof, options.scale, options.seed, seeds=options.seeds)
         seconds = time.perf_counter() - began
-        sys.stdout.write(f"{reliability.to_text(proof, report, seconds=seconds)}\n\n")
-        sys.stdout.flush()
+        _say(f"{reliability.to_text(proof, report, seconds=seconds)}\n\n")
         if options.record:
             reliability.record(proof, report, scale=options.scale, first_seed=options.seed, seconds=seconds)
         failed = failed or bool(report.broken)

@@ -22,7 +22,7 @@ from tests.torture.proofs import Report, Scale, Table, Tell
 from tests.torture.simulated import Kind
 
 SEEDS: Final = {Scale.ROUND: 10_000, Scale.RELEASE: 100_000}
-SECONDS_OF_A_ROUND: Final = 480.0
+SECONDS_OF_A_ROUND: Final = 300.0
 """A round begins no further histories then, so that a slow or busy machine ends it too; its report says how many."""
 EACH_PAIR: Final = 50
 """So often each pair of kinds is to be met in 10,000 histories."""

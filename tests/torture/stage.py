@@ -22,7 +22,7 @@ from django.db import connections
 BEGINNING: Final = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 MICROS_BEFORE: Final = 3 * 3_600_000_000
 """The virtual microsecond in which workers begin: what people did before has taken less."""
-MOST_STEPS: Final = 60_000
+MOST_STEPS: Final = 6_000
 """So many turns are more than any history needs; what takes more turns in a circle."""
 
 
