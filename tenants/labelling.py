@@ -211,7 +211,8 @@ def put(
             detail={**_facts(label), "earned": earned, "live": config.live_id == snapshot.pk},
         )
         if word == Word.BAD:
-            transaction.on_commit(lambda: raise_alarms(label))
+            # The label stands whatever comes of this; the schedule raises what is left out.
+            transaction.on_commit(lambda: raise_alarms(label), robust=True)
     return label
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -96,6 +98,22 @@ def test_a_late_answer_does_not_bring_back_what_somebody_else_has_moved_on_from(
     spans.confirm(config, old, at=timezone.now() + timedelta(minutes=2))
     spans.confirm(config, None, at=timezone.now() + timedelta(minutes=2))
     assert rows(config) == [(42, False), (43, True)]
+
+
+def test_what_was_seen_before_spans_were_kept_is_filled_in_as_far_as_it_is_known(pages: PageWorld) -> None:
+    config, live = pages.billing, number(pages.billing, 42)
+    Snapshot.objects.filter(config=config, version__in=(40, 41)).update(source=Snapshot.Source.LIVE)
+    TrackedConfig.objects.exclude(pk=config.pk).update(presence=TrackedConfig.Presence.UNREADABLE)
+    LiveSpan.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("tenants.migrations.0006_labels_and_spans").FILL)
+    filled = LiveSpan.objects.filter(config=config).order_by("first_seen_at")
+    assert [(span.version, span.open) for span in filled] == [(40, False), (41, False), (42, False), (42, True)]
+    assert all(span.first_seen_at == span.last_seen_at for span in filled), (
+        "nobody knows whether anybody looked between"
+    )
+    assert (filled[2].first_seen_at, filled[3].first_seen_at) == (live.captured_at, config.looked_at)
+    assert not LiveSpan.objects.exclude(config=config).filter(open=True).exists()
 
 
 def test_silence_extends_nothing(world: World) -> None:

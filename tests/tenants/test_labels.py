@@ -265,3 +265,9 @@ def test_a_stranger_reads_of_the_same_bad_content_and_no_name_of_the_tenant_that
         assert "labelled bad in another tenant of this console" in text
         assert "Northwind" not in text
         assert REASON not in text
+
+
+def test_how_many_days_are_needed_stays_within_a_year(db: None) -> None:
+    where = ("--region", "mypurecloud.de", "--client-id", "c", "--client-secret-file", "-")
+    refused = run("tenant", "add", "litware", "--name", "Litware", *where, "--good-after-days", "900")
+    assert (refused.code, refused.err) == (2, "900 days cannot be kept: 0 to 365 can. Nothing was added.")

@@ -41,6 +41,13 @@ class Command(TerminalCommand):
             metavar="N",
             help="what its OAuth client may ask for; left out: the default",
         )
+        add.add_argument(
+            "--good-after-days",
+            type=int,
+            default=7,
+            metavar="N",
+            help="a version is known good by itself after so many days; 0 for never (default 7)",
+        )
         add.add_argument("--approvals", type=int, default=1, metavar="N", help="needed for each rollback (default 1)")
         listing = steps.add_parser("list", help="list all organizations")
         check = steps.add_parser("check", help="say what works with an organization and what does not")
@@ -72,6 +79,8 @@ class Command(TerminalCommand):
             )
         if not 0 <= options["approvals"] <= 9:
             raise WrongUse(f"{options['approvals']} approvals cannot be asked for: 0 to 9 can. Nothing was added.")
+        if not 0 <= options["good_after_days"] <= 365:
+            raise WrongUse(f"{options['good_after_days']} days cannot be kept: 0 to 365 can. Nothing was added.")
         rate = options["requests_a_minute"]
         if rate is not None and not 10 <= rate <= 100_000:
             raise WrongUse(f"{rate} requests a minute cannot be kept: 10 to 100000 can. Nothing was added.")
@@ -93,6 +102,7 @@ class Command(TerminalCommand):
             organization_id=options["organization"],
             approvals_needed=options["approvals"],
             requests_a_minute=rate,
+            good_after_days=options["good_after_days"],
             acting_user=None,
         )
         if self.as_json:
