@@ -36,24 +36,34 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What was measured, in milliseconds."""
+    """What was measured, in milliseconds: what passed, and what of it was work of this process."""
 
     name: str
     times: tuple[float, ...]
     note: str
+    worked: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
         """The middle of the times, in milliseconds."""
         return statistics.median(self.times)
 
+    @property
+    def work(self) -> float:
+        """The least work of this process, in milliseconds: a busy machine says nearly the same."""
+        return min(self.worked, default=0.0)
+
     def row(self, peer: Figures | None = None) -> tuple[str, str, str, str, str]:
-        """Return the cells of the table: name, best, median, worst, and note, with the ratio to a peer's median."""
+        """Return the cells of the table: name, best, median, work, and note, with the ratio to what a peer works.
+
+        Where a peer waits for another process rather than works itself, the ratio is that of the medians.
+        """
         notes = [self.note] if self.note else []
-        if peer is not None:
+        if peer is not None and peer.work > peer.median / 10 and self.work:
+            notes.append(f"{self.work / peer.work:,.2f} × {peer.name}")
+        elif peer is not None:
             notes.append(f"{self.median / peer.median:,.1f} × {peer.name}")
-        best, worst = min(self.times), max(self.times)
-        return self.name, f"{best:.1f}", f"{self.median:.1f}", f"{worst:.1f}", ", ".join(notes)
+        return self.name, f"{min(self.times):.1f}", f"{self.median:.1f}", f"{self.work:.1f}", ", ".join(notes)
 
 
 def chosen(word: str) -> list[Measurement]:
@@ -79,17 +89,18 @@ def run(measurement: Measurement, *, rounds: int) -> Figures:
     """Return the figures of so many rounds; one more before them warms up and is not counted."""
     prepared = measurement.prepare()
     note = measurement.act(prepared) or ""
-    times = []
+    times, worked = [], []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, idle = time.perf_counter(), time.process_time()
         note = measurement.act(prepared) or note
         times.append((time.perf_counter() - began) * 1000)
-    return Figures(measurement.name, tuple(times), note)
+        worked.append((time.process_time() - idle) * 1000)
+    return Figures(measurement.name, tuple(times), note, tuple(worked))
 
 
 def table(rows: list[tuple[str, str, str, str, str]]) -> str:
     """Return rows as a table with a head."""
-    head = ("what", "best ms", "median ms", "worst ms", "note")
+    head = ("what", "best ms", "median ms", "work ms", "note")
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
     def line(cells: tuple[str, ...]) -> str:

@@ -22,9 +22,13 @@ def waits(rows: list[tuple[str, str, str, str, str]], *, rounds: int, load: floa
     """Give the part about pages, as Markdown, from the rows of `measuring.table`."""
     return "\n".join(
         [
-            f"Milliseconds from request to answer, {rounds} times each, in one process, and what was sent packed.",
+            (
+                f"Milliseconds from request to answer, {rounds} times each, and what was sent packed. *Work* is time of"
+                " the processor in this process, the least of all times; ratios are those of work, since others were at"
+                " work on this machine too."
+            ),
             "",
-            "| what | best | median | worst | note |",
+            "| what | best | median | work | note |",
             "|---|--:|--:|--:|---|",
             *(f"| {' | '.join(row)} |" for row in rows),
             "",

@@ -9,8 +9,16 @@ from tests.bench.measuring import Figures, Measurement
 def test_a_row_is_told_with_its_ratio_to_the_median_of_its_peer() -> None:
     peer = Figures("json.loads of both", (1.0, 2.0, 9.0), "")
     row = Figures("comparing", (40.0, 50.0, 90.0), "6.7 KB sent").row(peer)
-    assert row == ("comparing", "40.0", "50.0", "90.0", "6.7 KB sent, 25.0 × json.loads of both")
-    assert Figures("comparing", (40.0,), "").row() == ("comparing", "40.0", "40.0", "40.0", "")
+    assert row == ("comparing", "40.0", "50.0", "0.0", "6.7 KB sent, 25.0 × json.loads of both")
+    assert Figures("comparing", (40.0,), "", (30.0,)).row() == ("comparing", "40.0", "40.0", "30.0", "")
+
+
+def test_where_both_work_the_ratio_is_that_of_their_work_which_a_busy_machine_does_not_change() -> None:
+    peer = Figures("json.loads of both", (100.0, 900.0), "", (95.0, 90.0))
+    row = Figures("comparing", (4000.0, 500.0), "", (450.0, 470.0)).row(peer)
+    assert row == ("comparing", "500.0", "2250.0", "450.0", "5.00 × json.loads of both")
+    waiting = Figures("60 GETs", (400.0,), "", (20.0,))
+    assert Figures("importing", (800.0,), "", (600.0,)).row(waiting)[-1] == "2.0 × 60 GETs"
 
 
 def test_a_measurement_is_never_run_without_its_peer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,5 +40,5 @@ def test_the_first_act_warms_up_and_is_not_counted() -> None:
 
     figures = measuring.run(Measurement("m", lambda: "prepared", act), rounds=3)
     assert acts == ["prepared"] * 4
-    assert (len(figures.times), figures.note) == (3, "act 4")
+    assert (len(figures.times), len(figures.worked), figures.note) == (3, 3, "act 4")
     assert "m" in measuring.table([figures.row()])
