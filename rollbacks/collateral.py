@@ -18,8 +18,8 @@ from tenants.documents import (
     Overlap,
     Part,
     Place,
+    Touched,
     Value,
-    may_be_one,
     place_text,
 )
 from tenants.resource_types import ResourceType, secrets
@@ -35,9 +35,6 @@ Kept: TypeAlias = "Callable[[Place], bool]"
 
 MOST_VERSIONS: Final = 200
 """So many versions before live are looked through; what is older is said to be of the first of them or before."""
-
-_MOST_PAIRS: Final = 250_000
-"""So many places are held against each other where they may be told apart by different members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,30 +251,19 @@ def told_overlaps(rtype: ResourceType, overlaps: Sequence[Overlap], steps: Seque
 
 
 def _touching(places: Sequence[Place], steps: Sequence[Step]) -> list[list[Author]]:
-    """Give for each place the authors of the steps that touched it, newest first."""
-    found: list[list[Author]] = [[] for _ in places]
-    for step in reversed(steps):
-        inside = set(step.places)
-        above = {place[:depth] for place in step.places for depth in range(len(place))}
-        fuzzy = len(places) * len(step.places) <= _MOST_PAIRS
-        for place, by in zip(places, found, strict=True):
-            exact = place in above or any(place[:depth] in inside for depth in range(len(place) + 1))
-            if exact or (fuzzy and any(may_be_one(place, other) for other in step.places)):
-                by.append(step.author)
-    for place, by in zip(places, found, strict=True):
+    """Give for each place the authors of the steps that touched it, newest first.
+
+    An item that nobody touched by the name it has now bore another one then: it is of whoever touched its list.
+    """
+    newest_first = [(step.author, Touched(step.places)) for step in reversed(steps)]
+    found = []
+    for place in places:
+        by = [author for author, touched in newest_first if touched.may_be(place)]
         if not by:
-            by.extend(_of_the_list(place, steps))
+            inner = max((touched.in_the_list_of(place) for _, touched in newest_first), default=0)
+            by = [author for author, touched in newest_first if inner and touched.in_the_list_of(place) == inner]
+        found.append(by)
     return found
-
-
-def _of_the_list(place: Place, steps: Sequence[Step]) -> list[Author]:
-    """Give who touched the list around an item that nobody touched by this name: it bore another one then."""
-    for depth in reversed([depth for depth, one in enumerate(place) if not isinstance(one, str)]):
-        inside = place[:depth]
-        found = [step.author for step in reversed(steps) if any(other[:depth] == inside for other in step.places)]
-        if found:
-            return found
-    return []
 
 
 def _author(snapshot: Snapshot, ours: Rollback | None, *, or_earlier: bool) -> Author:

@@ -13,7 +13,7 @@ from tenants.documents.lines import Line, Segment, pretty
 from tenants.documents.matching import DEFAULT_IDENTITY_KEYS, same
 from tenants.documents.patches import PatchRefused, patch_of, patched
 from tenants.documents.patterns import found, without
-from tenants.documents.places import LEFT, TAKEN, Choice, Grain, NotAPart, Place, locate, may_be_one, place_text
+from tenants.documents.places import LEFT, TAKEN, Choice, Grain, NotAPart, Place, Touched, locate, place_text
 from tenants.documents.pointers import InvalidPointer, NotFound, join, resolve, split
 from tenants.documents.raw_members import compose, extract, list_items, replace, root_members
 from tenants.documents.rows import side_by_side, unified
@@ -59,6 +59,7 @@ __all__ = [
     "Span",
     "Told",
     "Touch",
+    "Touched",
     "Value",
     "blame",
     "canonical_bytes",
@@ -73,7 +74,6 @@ __all__ = [
     "list_items",
     "load",
     "locate",
-    "may_be_one",
     "outline",
     "parts",
     "patch_of",

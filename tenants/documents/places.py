@@ -102,25 +102,42 @@ def place_text(place: Place) -> str:
     return "".join([step(str(one)) for one in place])
 
 
-def may_be_one(one: Place, other: Place) -> bool:
-    """Tell whether two places of two pairs of versions may be one, or one inside the other.
+class Touched:
+    """The places that one change touched, asked whether another place may be one of them, or in or around one.
 
-    Where the items of a list were told apart by another member, or by none, nobody can tell: then they may.
+    Where the items of a list were told apart by another member there, or by none, nobody can tell: then it may.
     """
-    for depth, (mine, theirs) in enumerate(zip(one, other, strict=False), start=1):
-        if isinstance(mine, Item) and isinstance(theirs, Item):
-            if mine.key != theirs.key:
-                return True
-            if mine.text != theirs.text:
-                return False
-            if mine.order is not theirs.order and max(len(one), len(other)) > depth:
-                return False  # one was put elsewhere, the other edited
-        elif isinstance(mine, str) or isinstance(theirs, str) or type(mine) is type(theirs):
-            if mine != theirs:
-                return False
-        else:
+
+    def __init__(self, places: Collection[Place]) -> None:
+        self._places = frozenset(places)
+        self._around = frozenset(_above(places))
+        self._kinds: dict[Place, str] = {}
+        for place in places:
+            for depth, one in enumerate(place):
+                if not isinstance(one, str):
+                    self._kinds[place[:depth]] = _kind(one)
+
+    def may_be(self, place: Place) -> bool:
+        """Tell whether a place may be touched."""
+        if place in self._around or any(place[:depth] in self._places for depth in range(len(place) + 1)):
             return True
-    return True
+        last = place[-1] if place else None
+        if isinstance(last, Item) and (*place[:-1], Item(last.key, last.text, order=not last.order)) in self._places:
+            return True
+        return any(
+            self._kinds.get(place[:depth], _kind(one)) != _kind(one)
+            for depth, one in enumerate(place)
+            if not isinstance(one, str)
+        )
+
+    def in_the_list_of(self, place: Place) -> int:
+        """Give how deep in a place the innermost list stands of which something was touched; 0 for none."""
+        depths = [depth for depth, one in enumerate(place) if not isinstance(one, str)]
+        return next((depth for depth in reversed(depths) if place[:depth] in self._around), 0)
+
+
+def _kind(one: Step) -> str:
+    return one.key if isinstance(one, Item) else "an index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +172,7 @@ def _by_themselves(lists: Sequence[list[Value]]) -> Names | None:
     )
     if told != len({name for names in named for name in names}):
         return None
-    if any(len(set(names)) != len(names) for names in named) or _replaced_twice(named):
+    if any(len(set(names)) != len(names) for names in named) or _may_be_edited(named):
         return None
     return Names(named)
 
@@ -211,20 +228,16 @@ def _by_index(lists: Sequence[list[Value]], grain: Grain) -> Names | None:
 
 def _by_content(lists: Sequence[list[Value]]) -> Names | None:
     named = tuple(tuple(Item(_CONTENT, digest(item)[:_DIGITS]) for item in items) for items in lists)
-    if any(len(set(names)) != len(names) for names in named) or _replaced_twice(named):
+    if any(len(set(names)) != len(names) for names in named) or _may_be_edited(named):
         return None
     return Names(named)
 
 
-def _replaced_twice(named: Sequence[Sequence[Item]]) -> bool:
-    """Tell whether two versions may each have made another item of one: nobody can tell whether they are one."""
+def _may_be_edited(named: Sequence[Sequence[Item]]) -> bool:
+    """Tell whether an item that two versions lack may be one that either has: without a name nobody can tell."""
     base, *others = (set(names) for names in named)
-    return any(
-        base - mine - theirs and mine - base and theirs - base
-        for mine in others
-        for theirs in others
-        if mine is not theirs
-    )
+    lacking = base.difference(*others)
+    return len(others) > 1 and bool(lacking) and any(other - base for other in others)
 
 
 def _text(value: Value) -> str:

@@ -1,25 +1,26 @@
 """One round: import, show, compare, and go back, each step held against the files and the platform's own log."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 from django.utils import timezone
 
-from rollbacks import actions, applying, verifying
+from rollbacks import actions, applying, collateral, composing, verifying
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
 from tenants import archive, capture, compare_page, connections, discovery, importing
 from tenants.access import Role
-from tenants.documents import Layout, compare, digest, extract, patch_of, patched
+from tenants.documents import Layout, Overlap, compare, digest, extract, patch_of, patched
 from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world
 from tests.real.judging import File, History, read_folder, same
 from tests.real.reporting import Report
 from tests.real.serving import ORGANIZATION, Served, serving
+from tests.real.undoing import faults
 from tests.tenants.running import run
 
 Tell = Callable[[str], None]
@@ -92,8 +93,11 @@ class _Taking:
         if len(self.kept) > 2:
             self._compare(self.kept[0], self.kept[-1])
             self._compare(self.kept[-1], self.kept[0])
+        undone = [file for before, file in pairwise(self.kept) if self._undo(before, file)]
         for file in self._targets():
             self._go_back(file)
+        if len(undone) > 1:
+            self._carry_out(undone[-2])
 
     def _what(self, file: File) -> str:
         return f"{self.history.name} v{file.number}"
@@ -174,6 +178,69 @@ class _Taking:
         self.report.counts["pairs compared"] += 1
         self.report.counts["pairs that differ in spelling only"] += equal
         self.report.counts["changes found"] += len(changes)
+
+    def _undo(self, before: File, file: File) -> bool:
+        """Compose live without what one version changed; give whether that is something to carry out."""
+        what = f"undoing {self._what(file)}"
+        rtype, newest = world.type_of(self.config), self.kept[-1]
+        first, live = (world.version(self.config, one.number) for one in (file, newest))
+        wish = composing.Wish(undone=archive.bytes_of(first))
+        target = archive.bytes_of(world.version(self.config, before.number))
+        with self.report.timed("undo one version", what):
+            found = composing.wanted(rtype, target=target, live=archive.bytes_of(live), wish=wish)
+        content = File(0, extract(found.raw, "/content"))
+        if found.overlaps:
+            self._check_overlaps(what, found.overlaps, file)
+            self.report.counts["undone versions that later work overlaps, said by whom"] += 1
+            return False
+        wrong = list(faults(before.value, file.value, newest.value, content.value))
+        self.report.check(not wrong, f"{what} left something else than it must: {wrong[:3]}")
+        if file is newest:
+            self.report.check(same(content.value, before.value), f"{what} is not the version before it.")
+        self.report.counts["undone versions that leave exactly the rest"] += not wrong
+        return not same(content.value, newest.value)
+
+    def _check_overlaps(self, what: str, overlaps: Sequence[Overlap], file: File) -> None:
+        """Check that each overlap is one, and that each version that is named did touch that place."""
+        rtype, live = world.type_of(self.config), world.version(self.config, self.kept[-1].number)
+        first = world.version(self.config, file.number)
+        steps = collateral.steps_between(rtype, self.config, first=first, last=live)
+        for told in collateral.told_overlaps(rtype, overlaps, steps):
+            sides = told.overlap.base, told.overlap.live, told.overlap.other
+            apart = all(one is not other and one != other for one, other in combinations(sides, 2))
+            self.report.check(apart or told.overlap.order, f"{what}: {told.place} is said to overlap and does not.")
+            self.report.check(bool(told.authors), f"{what}: {told.place} overlaps and no later version is named.")
+
+    def _carry_out(self, file: File) -> None:
+        """Undo one version on what is live by now, through the whole protocol."""
+        what = f"undoing {self._what(file)}"
+        reverts = world.version(self.config, file.number)
+        target = actions.before(reverts)
+        live = File(0, extract(self.served.bytes_of(self.history.name), "/content"))
+        if not self.report.check(target is not None, f"{what}: the version before it is not known.") or target is None:
+            return
+        try:
+            rollback = actions.request_rollback(
+                self.config,
+                target,
+                reverts=reverts,
+                reason="Proving on real configurations that one version is undone",
+                acting_user=self.people.alice,
+            )
+        except actions.RequestRefused as refused:
+            guards = {check.guard for check in refused.refusals}
+            self.report.check(guards <= {"overlap", "no_op"}, f"{what} was refused: {refused}")
+            self.report.counts["undos refused on what was live by then"] += 1
+            return
+        actions.approve_rollback(rollback, acting_user=self.people.bob, plan_digest=rollback.plan_digest)
+        rollback = applying.apply(rollback.pk)
+        ended = (rollback.state, rollback.verdict) == ("applied", "verified")
+        self.report.check(ended, f"{what} ended as {rollback.state}, {rollback.verdict}: {rollback.explanation}")
+        made = File(0, extract(self.served.bytes_of(self.history.name), "/content"))
+        before = File(0, extract(archive.bytes_of(target), "/content"))
+        wrong = list(faults(before.value, file.value, live.value, made.value))
+        self.report.check(not wrong, f"{what} left something else on the platform than it must: {wrong[:3]}")
+        self.report.counts["undos of one version verified on the platform"] += ended and not wrong
 
     def _targets(self) -> list[File]:
         """Choose old versions far apart: the first, the middle, the one before last; the only one where it is alone."""

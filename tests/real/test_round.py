@@ -41,6 +41,10 @@ def test_a_round_proves_the_bytes_and_the_way_back_and_lists_what_is_rightly_ref
     assert report.counts["pairs that differ in spelling only"] == 1
     # v1, v3 and v4; v3 says what v1 says, so live has that already.
     assert report.counts["rollbacks after which live has the file's bytes"] == 2
+    # Of v3, v4 and v5: each leaves exactly the rest, or it is said who changed the same since.
+    undone = report.counts["undone versions that leave exactly the rest"]
+    assert undone + report.counts["undone versions that later work overlaps, said by whom"] == 3
+    assert undone >= 1
     assert [(one["what"], one["kind"]) for one in report.refused] == [
         ("claims-assist v2", "the file is no JSON"),
         ("claims-assist v3", "live has this content already"),

@@ -16,11 +16,11 @@ from tenants.documents import (
     Grain,
     NotAPart,
     Side,
+    Touched,
     Value,
     composed,
     load,
     locate,
-    may_be_one,
     parts,
     place_text,
     same,
@@ -229,6 +229,8 @@ def test_items_that_nothing_names_are_found_by_what_they_hold() -> None:
         ({"r": ["a", "b"]}, {"r": ["a"]}, {"r": ["a", "c"]}, "/r"),
         ({"r": ["tier-0", "a"]}, {"r": ["tier-1", "a"]}, {"r": ["a", "tier-2"]}, "/r"),
         ({"r": [{"x": [0]}, {"x": [9]}]}, {"r": [{"x": [1]}, {"x": [9]}]}, {"r": [{"x": [9]}, {"x": [2]}]}, "/r"),
+        # What the change brought is gone, or it is what came since.
+        ({"r": [{"x": [1]}]}, {"r": [{"x": [1]}, {"x": [2]}]}, {"r": [{"x": [1]}, {"x": [3]}]}, "/r"),
         ({"r": ["a", "b", "c"]}, {"r": ["c", "a", "b"]}, {"r": ["b", "c", "a"]}, "/r"),
         (
             {"r": [{"id": n} for n in (1, 2, 3)]},
@@ -283,10 +285,15 @@ def test_places_told_apart_by_other_members_may_be_one() -> None:
     keyed = place("/r/id=1/x", {"r": [{"id": 1, "x": 1}]}, {"r": [{"id": 1, "x": 2}]})
     other = place("/r/id=2/x", {"r": [{"id": 2, "x": 1}]}, {"r": [{"id": 2, "x": 2}]})
     named = place("/r/name=a/x", {"r": [{"name": "a", "x": 1}]}, {"r": [{"name": "a", "x": 2}]})
-    assert not may_be_one(keyed, other)
-    assert may_be_one(keyed, named)
-    assert may_be_one(keyed, keyed[:1])
-    assert not may_be_one(keyed, ("r2",))
+    touched = Touched([keyed])
+    assert not touched.may_be(other)
+    assert touched.may_be(named)
+    assert touched.may_be(keyed[:1])
+    assert not touched.may_be(("r2",))
+    assert touched.in_the_list_of(other) == 1
+    order = place("/r/order:id=1", {"r": [{"id": 1, "x": 1}]}, {"r": [{"id": 1, "x": 2}]})
+    assert not touched.may_be(order)
+    assert Touched([keyed[:2]]).may_be(order)
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -354,12 +361,12 @@ def test_an_undo_moves_nothing_that_the_change_did_not_touch_and_leaves_nothing_
         assert found.raw == raw(live) or len(parts(after, before, grain=GRAIN)) > 1
         return
     made = load(found.raw)
-    touched = [one.place for one in parts(after, before, grain=GRAIN)]
-    later = [one.place for one in parts(after, live, grain=GRAIN)]
+    touched = Touched([one.place for one in parts(after, before, grain=GRAIN)])
+    later = Touched([one.place for one in parts(after, live, grain=GRAIN)])
     for moved in parts(live, made, grain=GRAIN):
-        assert any(may_be_one(moved.place, place) for place in touched)
+        assert touched.may_be(moved.place)
     for left in parts(made, before, grain=GRAIN):
-        assert any(may_be_one(left.place, place) for place in later)
+        assert later.may_be(left.place)
 
 
 class History:
