@@ -188,7 +188,7 @@ def report(found: Round, *, asked: int | None = None) -> Report:
         repeat=f'make torture PROOF=simulation ARGS="--seeds {found.seeds} --seed {found.first}"',
         not_tried=(
             *((f"{left:,} of {asked:,} histories, for want of time",) if left else ()),
-            "types with steps in the simulation",
+            "types with steps in the simulation (tests/torture kills and fails each of their steps instead)",
             "machines whose clocks differ",
             *(
                 f"{kinds[one]} together with {kinds[other]} more than {found.pairs[one, other]} times"

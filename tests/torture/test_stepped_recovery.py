@@ -12,7 +12,7 @@ from rollbacks.models import Attempt, AuditEntry, Rollback
 from tests.rollbacks.conftest import QUICK, Desk
 from tests.rollbacks.stepped_world import ACTION, ARTICLE, MESSENGER, TABLE, bench, steps_of
 from tests.rollbacks.test_recovery import WorkerDied
-from tests.rollbacks.test_stepped_failures import accepted
+from tests.torture.test_stepped_failures import accepted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
