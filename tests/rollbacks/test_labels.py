@@ -31,7 +31,7 @@ def test_a_version_labelled_bad_is_refused_until_it_is_confirmed_with_a_reason(d
         desk.request()
     [check] = refused.value.refusals
     assert check.guard == "label"
-    assert f"v{desk.good_version} is labelled bad by alice" in check.message
+    assert f"v{desk.good_version} of {desk.world.config} is labelled bad by alice" in check.message
     assert WHY_BAD in check.message
     assert "Nothing was sent" in check.message
     with pytest.raises(actions.NotAllowed, match="at least 10 characters"):
