@@ -115,6 +115,26 @@ def walk_the_past(browser: Browser, passwords: dict[str, str], folder: Path) -> 
     take(alice, folder / "bisect.png", height=1000)
 
 
+def walk_back(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Keep good work on the way back, light and dark, and meet later work on the way of undoing one version."""
+    for dark in (False, True):
+        alice = sign_in(browser, "alice", passwords, dark=dark)
+        alice.goto("/tenants/trackedconfig/?tenant=northwind")
+        alice.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+        there = alice.url
+        alice.get_by_role("link", name="Roll back to v39").first.click()
+        alice.get_by_label("Keep content › description").check()
+        alice.get_by_role("button", name="Keep what is ticked").click()
+        alice.locator("#later").scroll_into_view_if_needed()
+        alice.get_by_role("button", name="Keep nothing of v41").wait_for()
+        alice.evaluate("document.querySelector('#later').scrollIntoView()")
+        take(alice, folder / f"keep{'-dark' if dark else ''}.png", height=1000)
+        alice.goto(there)
+        alice.get_by_role("link", name="Undo only this version (v33)").first.click()
+        take(alice, folder / f"undo{'-dark' if dark else ''}.png", height=900)
+        alice.close()
+
+
 def main() -> int:
     """Take all pictures and return the exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
@@ -126,6 +146,7 @@ def main() -> int:
     with demo() as passwords, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         walk_the_past(browser, passwords, folder)
+        walk_back(browser, passwords, folder)
         walk(browser, passwords, folder)
         browser.close()
     return 0
