@@ -5,6 +5,7 @@ version of each configuration, which is then opened and looked through: so nothi
 that never change. Secrets and what the platform sets by itself are in neither.
 """
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from django.db.models.functions import Cast
 from tenants import archive, indexing, origins
 from tenants.archive import UnusableContent
 from tenants.documents import Blame
-from tenants.documents.terms import LONGEST_TERM, asked_terms, holds
+from tenants.documents.terms import LONGEST_TERM, asked_terms, folded, holds
 from tenants.indices import ConfigIndex, PastValue, VersionChanges
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import catalogue, secrets
@@ -35,6 +36,8 @@ MOST_ROWS: Final = 5000
 """So many rows that hold all the terms are looked at for the words as they were typed."""
 LONGEST_QUESTION: Final = 200
 AT_ONCE: Final = 20
+_NEVER_ESCAPED: Final = re.compile(r'[^"\\/\x00-\x1f]*')
+"""Characters that JSON (RFC 8259 section 7) writes as themselves, or else as `\\u` and four digits."""
 
 
 class NothingToFind(ValueError):
@@ -163,7 +166,7 @@ def _find_live(found: Found, rows: "QuerySet[ConfigIndex]", wanted: str, most: i
         taken = candidates[start : start + AT_ONCE]
         bodies = archive.bytes_of_all(row.last.document_id for row in taken if row.last is not None)
         for row in taken:
-            if row.last is not None:
+            if row.last is not None and len(hits) <= most:
                 hits += _in_newest(row, bodies[row.last.document_id], wanted)
         if len(hits) > most:
             break
@@ -175,7 +178,7 @@ def _in_newest(
     row: ConfigIndex, raw: bytes | UnusableContent, wanted: str
 ) -> "Iterator[tuple[ConfigIndex, str, tuple[str, ...], str, int]]":
     """Give each field of a configuration's newest version that holds the text, and the place of who wrote it."""
-    if isinstance(raw, UnusableContent):
+    if isinstance(raw, UnusableContent) or not _may_hold(raw, wanted):
         return
     rtype = catalogue.get(row.config.resource_type)
     value = secrets.hidden(rtype, archive.value_from(raw))
@@ -183,6 +186,16 @@ def _in_newest(
         text = indexing.searched_text(rtype, one)
         if text and holds(text, wanted):
             yield row, one.path, one.trail, text, one.told.since
+
+
+def _may_hold(raw: bytes, wanted: str) -> bool:
+    """Tell whether a value in a document can hold the text, without reading the document.
+
+    All that stands in a value stands in the bytes, unless it was written as an escape.
+    """
+    if b"\\u" in raw or not _NEVER_ESCAPED.fullmatch(wanted):
+        return True
+    return folded(wanted) in folded(raw.decode("utf-8", "replace"))
 
 
 def _live_hits(hits: "Sequence[tuple[ConfigIndex, str, tuple[str, ...], str, int]]") -> "Iterator[Hit]":

@@ -35,6 +35,7 @@ def test_no_page_has_a_fault_that_axe_can_find(
             "/tenants/tenant/",
             f"/tenants/tenant/{night.northwind.pk}/change/",
             f"/tenants/tenant/{night.northwind.pk}/as-of/?at=02:47&zone=Europe/Berlin",
+            f"/tenants/tenant/{night.northwind.pk}/search/?q=cancel+contract",
             "/tenants/tenant/add/",
             "/tenants/membership/",
             "/tenants/trackedconfig/",

@@ -1,5 +1,6 @@
 """One round: import, show, compare, and go back, each step held against the files and the platform's own log."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from django.utils import timezone
 from rollbacks import actions, applying, collateral, composing, verifying
 from rollbacks.models import Rollback
 from tenants import actions as tenant_actions
-from tenants import archive, capture, compare_page, connections, discovery, importing
+from tenants import archive, blaming, capture, compare_page, connections, discovery, importing
 from tenants.access import Role
-from tenants.documents import Layout, Overlap, compare, digest, extract, patch_of, patched
+from tenants.documents import Layout, Overlap, Value, compare, digest, extract, patch_of, patched
 from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world
+from tests.real.blaming import carried, scalars_of, wrongly_blamed
 from tests.real.judging import File, History, read_folder, same
 from tests.real.reporting import Report
 from tests.real.serving import ORGANIZATION, Served, serving
@@ -93,6 +95,8 @@ class _Taking:
         if len(self.kept) > 2:
             self._compare(self.kept[0], self.kept[-1])
             self._compare(self.kept[-1], self.kept[0])
+        if self.kept:
+            self._blame()
         undone = [file for before, file in pairwise(self.kept) if self._undo(before, file)]
         for file in self._targets():
             self._go_back(file)
@@ -178,6 +182,32 @@ class _Taking:
         self.report.counts["pairs compared"] += 1
         self.report.counts["pairs that differ in spelling only"] += equal
         self.report.counts["changes found"] += len(changes)
+
+    def _blame(self) -> None:
+        """Name for each field of the last version the one after which it did not change, as the page does."""
+        newest = world.version(self.config, self.kept[-1].number)
+        what = f"{self.history.name}, {len(self.kept)}"
+        with self.report.timed("blame, no version compared before", what):
+            blamed = blaming.blame_of(newest)
+        with self.report.timed("blame again", what):
+            blamed = blaming.blame_of(newest)
+        numbers = {place: writer.snapshot.version for place, writer in blamed.writers.items()}
+        in_order = numbers == {place: file.number for place, file in enumerate(self.kept)}
+        self.report.check(in_order, f"{what}: the versions are blamed in the order {numbers}.")
+        fields = [
+            field._replace(path=field.path.removeprefix("/content"))
+            for field in blamed.blame.fields(blamed.value, under="/content")
+        ]
+        wrong = wrongly_blamed(fields, [json.loads(file.value_bytes) for file in self.kept])
+        self.report.check(not wrong, f"{what}: the files say of {wrong[:3]} that another version wrote it last.")
+        values: list[Value] = [archive.value_of(world.version(self.config, file.number)) for file in self.kept]
+        marks = carried(values, identity_keys=world.type_of(self.config).identity_keys)
+        scalars = {
+            f"/content{field.path}": field.told.since for field in fields if not isinstance(field.value, dict | list)
+        }
+        told = {path: mark for path, mark in scalars_of(marks).items() if path in scalars}
+        same_marks = self.report.check(told == scalars, f"{what}: the patches carry another blame than the page shows.")
+        self.report.counts["fields of last versions blamed on the right version"] += len(fields) if same_marks else 0
 
     def _undo(self, before: File, file: File) -> bool:
         """Compose live without what one version changed; give whether that is something to carry out."""

@@ -182,6 +182,18 @@ def test_what_has_no_word_finds_nothing_and_quotes_and_operators_are_words_like_
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("wanted", ["Überweisung", 'say "hello"', "and/or", "tier 2"])
+def test_a_text_is_found_however_its_characters_were_written(pages: PageWorld, wanted: str) -> None:
+    note = 'Überweisung, say "hello" and/or tier 2'
+    escaped = json.dumps(note).replace("/", "\\/").encode()
+    literal = json.dumps(note, ensure_ascii=False).encode()
+    for number, spelled in enumerate((escaped, literal), start=1):
+        raw = b'{"id": "cfg-%d", "name": "x", "version": 1, "content": {"note": %b}}' % (number, spelled)
+        page_world.version(page_world.config(pages.northwind, f"cfg-{number}", f"Spelled {number}"), 1, raw)
+    assert [hit.config.object_id for hit in look_for(pages, wanted).live] == ["cfg-1", "cfg-2"]
+
+
+@pytest.mark.django_db
 def test_more_hits_than_are_shown_are_said_to_be_there(pages: PageWorld) -> None:
     found = look_for(pages, "phrase", most=5)
     assert (len(found.live), found.more_live) == (5, True)

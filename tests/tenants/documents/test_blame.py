@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,15 +19,12 @@ from tenants.documents import (
     Told,
     Value,
     blame,
-    compare,
     load,
-    patch_of,
-    patched,
     pretty,
     same,
     to_text,
 )
-from tests.real.blaming import wrongly_blamed
+from tests.real.blaming import carried, scalars_of, wrongly_blamed
 from tests.tenants.documents.corpora import corpus, unhurried, values
 from tests.tenants.documents.test_difference import items
 
@@ -41,47 +37,7 @@ def told(versions: list[Any], *, under: str = "") -> dict[str, Told]:
     return {field.path: field.told for field in blame(versions).fields(versions[-1], under=under)}
 
 
-# --- the other road: each leaf is replaced by a mark of who wrote it, and the patches carry the marks along -----------
-
-
-def marked(value: Value, version: int) -> Value:
-    """Give the value with the version in place of each scalar, and of each empty object and list a mark that stays."""
-    if isinstance(value, dict):
-        return {key: marked(member, version) for key, member in value.items()}
-    if isinstance(value, list):
-        return [marked(item, version) for item in value]
-    return version
-
-
-def by_patches(versions: list[Value]) -> Value:
-    """Give the last document with the number of the version that wrote it in place of each scalar."""
-    marks = marked(versions[0], 0)
-    for number, (before, after) in enumerate(pairwise(versions), start=1):
-        patch = patch_of(compare(before, after))
-        carrying: list[Value] = [
-            {**operation, "value": marked(operation["value"], number)} if "value" in operation else operation
-            for operation in patch
-            if isinstance(operation, dict)
-        ]
-        marks = patched(marks, carrying)
-    return marks
-
-
-def scalars_of(value: Value, path: str = "") -> dict[str, Value]:
-    """Give each scalar under its pointer."""
-    if isinstance(value, dict):
-        return {
-            place: found
-            for key, member in value.items()
-            for place, found in scalars_of(member, f"{path}/{key.replace('~', '~0').replace('/', '~1')}").items()
-        }
-    if isinstance(value, list):
-        return {
-            place: found
-            for number, item in enumerate(value)
-            for place, found in scalars_of(item, f"{path}/{number}").items()
-        }
-    return {path: value}
+# --- by two roads -----------------------------------------------------------------------------------------------------
 
 
 def proven(versions: list[Value]) -> list[Field]:
@@ -91,7 +47,7 @@ def proven(versions: list[Value]) -> list[Field]:
     fields = list(found.fields(versions[-1]))
     assert to_text(list(versions)) == untouched
     said = {field.path: field.told.since for field in fields if not isinstance(field.value, (dict, list))}
-    assert said == scalars_of(by_patches(versions))
+    assert said == scalars_of(carried(versions))
     assert {field.path: field.value for field in fields if field.path in said} == scalars_of(versions[-1])
     lines = found.lines(versions[-1])
     assert "\n".join(line.line.text for line in lines) == pretty(versions[-1])
