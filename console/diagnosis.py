@@ -22,7 +22,7 @@ from django.utils import timezone
 from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
-from tenants import durability, reach
+from tenants import durability, reach, retention, weighing
 from tenants.models import OAuthClient, RequestBudget, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -56,6 +56,7 @@ def _findings() -> Iterator[Finding]:
         yield migrations
         if migrations.state == "works":
             yield from trail_diagnosis.findings()
+            yield from _archive()
     broker = _broker()
     yield broker
     if broker.state == "works":
@@ -278,6 +279,27 @@ def _reach() -> Finding:
         f"{' '.join(told)} The others are looked at as always.",
         f"Run: manage.py tenant check {(down or paused)[0]}",
     )
+
+
+def _archive() -> Iterator[Finding]:
+    """Weigh the archive, and name the tenants whose retention waits for a person."""
+    weight = weighing.weigh()
+    on_disk = f", {(weight.on_disk or 0) / 2**20:,.1f} MB on disk with rows and indexes"
+    told = f"{weight.versions:,} versions, {weight.times_smaller:.0f} times smaller than they came{on_disk}."
+    if weight.not_packed:
+        told += f" {weight.not_packed:,} documents are not packed yet; a worker goes on with it."
+    yield Finding("archive", "works", told)
+    rules = {tenant: retention.rule_of(tenant) for tenant in Tenant.objects.order_by("slug")}
+    waiting = [
+        tenant.slug for tenant, rule in rules.items() if rule is not None and rule.words != tenant.retention_confirmed
+    ]
+    if waiting:
+        yield Finding(
+            "retention",
+            "look",
+            f"A retention is set that drops nothing before somebody has confirmed it: {_named(waiting)}.",
+            f"Run: manage.py archive retention {waiting[0]}",
+        )
 
 
 def _named(slugs: list[str]) -> str:

@@ -248,6 +248,8 @@ CELERY_BEAT_SCHEDULE = {
         ("tenants.tasks.sweep_configs", 30),
         ("tenants.tasks.sweep_onboardings", 3),
         ("tenants.tasks.sweep_indices", 10),
+        ("tenants.tasks.pack_archive", 60),
+        ("tenants.tasks.drop_old_versions", 3600),
         ("console.tasks.tidy_broker", 60),
     )
 }

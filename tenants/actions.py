@@ -21,6 +21,7 @@ from tenants import (
     importing,
     labelling,
     regions,
+    retention,
     sweeping,
     tasks,
     trail,
@@ -48,6 +49,8 @@ TENANT_COLUMNS = (
     "approvals_needed",
     "requests_a_minute",
     "good_after_days",
+    "keep_days",
+    "keep_versions",
 )
 """What `change_tenant` may change; the slug stays, because commands and the trail name the tenant so."""
 
@@ -69,6 +72,8 @@ def add_tenant(
     approvals_needed: int = 1,
     requests_a_minute: int | None = None,
     good_after_days: int = 7,
+    keep_days: int | None = None,
+    keep_versions: int | None = None,
     acting_user: "AbstractBaseUser | None",
 ) -> Tenant:
     """Add an organization with its sealed client secret and give its tenant; nothing is asked of the platform yet.
@@ -94,6 +99,8 @@ def add_tenant(
         approvals_needed=approvals_needed,
         requests_a_minute=requests_a_minute,
         good_after_days=good_after_days,
+        keep_days=keep_days,
+        keep_versions=keep_versions,
     )
     seal_client_secret(tenant, client_secret)
     tenant.full_clean()
@@ -114,6 +121,8 @@ def add_tenant(
                 "approvals_needed": approvals_needed,
                 "requests_a_minute": requests_a_minute,
                 "good_after_days": good_after_days,
+                "keep_days": keep_days,
+                "keep_versions": keep_versions,
             },
         )
     return tenant
@@ -148,8 +157,51 @@ def change_tenant(tenant: Tenant, *, client_secret: str = "", acting_user: "Abst
             told["client_secret"] = "replaced"  # noqa: S105 - a word for the trail
         if not changed:
             return
+        if {"keep_days", "keep_versions"} & set(changed):
+            tenant.retention_confirmed = ""  # another rule: a person looks at what it would drop first
+            changed.append("retention_confirmed")
         tenant.save(update_fields=changed)
         trail.report("tenant.changed", tenant=tenant, actor=trail.actor_name(acting_user), detail=told)
+
+
+def plan_retention(tenant: Tenant, rule: retention.Rule | None = None) -> retention.Plan:
+    """Say what the tenant's retention would drop, or what another rule would; changes nothing.
+
+    Raises NotPossible where the tenant keeps everything and no rule is given.
+    """
+    rule = rule or retention.rule_of(tenant)
+    if rule is None:
+        raise NotPossible(
+            f"{tenant.slug} keeps every version: no retention is set. Nothing was dropped. Set it on the tenant's "
+            f"form, or try what a rule would drop with --days or --versions."
+        )
+    return retention.plan(tenant, rule, now=timezone.now())
+
+
+def drop_versions(tenant: Tenant, *, shown: str, acting_user: "AbstractBaseUser | None") -> retention.Done:
+    """Drop exactly the versions of the plan that was shown, and let the schedule go on by the same rule.
+
+    `shown` is the digest of the plan. Only a platform owner may. Raises NotAsShown where the plan is another by now.
+    """
+    if acting_user is not None:
+        access.require_owner(acting_user, tenant, undone="No version was dropped.")
+    plan = plan_retention(tenant)
+    if plan.digest != shown:
+        raise retention.NotAsShown(
+            f"What {tenant.slug} would drop now is {plan.digest}, not {shown[:12]!r}: another rule, another day or "
+            f"another version. Nothing was dropped. Look at the dry run again, then name what it shows."
+        )
+    actor = trail.actor_name(acting_user)
+    with transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(retention_confirmed=plan.rule.words)
+        trail.report(
+            "retention.confirmed",
+            tenant=tenant,
+            actor=actor,
+            detail={"rule": plan.rule.words, "plan": plan.digest, "versions": plan.dropped},
+        )
+    tenant.retention_confirmed = plan.rule.words
+    return retention.carry_out(plan, actor=actor)
 
 
 def grant_role(

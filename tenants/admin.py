@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from tenants import access, actions, comparing, labelling, pacing, reach, version_pages
+from tenants import access, actions, comparing, labelling, pacing, reach, retention, version_pages
 from tenants.access import Role
 from tenants.as_of_page import ZONES, one_as_of
 from tenants.as_of_views import AsOfViews
@@ -91,6 +91,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
             "tenant": tenant,
             "opts": self.opts,
             "reach": reach.standing_of(tenant),
+            "retention": retention.rule_of(tenant),
             "look_minutes": round(pacing.pace_of(tenant).look_every.total_seconds() / 60),
             "may_edit": self.has_change_permission(request, tenant),
             "may_freeze": bool(roles & {Role.OPERATOR, Role.APPROVER}),

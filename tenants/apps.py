@@ -1,4 +1,4 @@
-"""The app of tenants, their tracked configs and every version ever seen of them."""
+"""The app of tenants, their tracked configs and every version that was seen of them."""
 
 from django.apps import AppConfig
 from django.conf import settings

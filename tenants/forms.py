@@ -48,6 +48,8 @@ class TenantForm(_Base):
             "approvals_needed",
             "requests_a_minute",
             "good_after_days",
+            "keep_days",
+            "keep_versions",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -101,7 +101,10 @@ def _missing_versions(
     except RemoteError as error:
         result.stopped = f"The list of versions did not come to its end. {error.sentence}"
     result.already = len(listed.keys() & kept)
-    return [listed[number] for number in sorted(listed.keys() - kept, reverse=True)]
+    # What retention has dropped does not come back.
+    dropped = TrackedConfig.objects.values_list("dropped_through", flat=True).get(pk=config.pk)
+    wanted = {number for number in listed.keys() - kept if dropped is None or number > dropped}
+    return [listed[number] for number in sorted(wanted, reverse=True)]
 
 
 def read_version(config: TrackedConfig, version: int, platform: "Platform") -> Snapshot:

@@ -383,7 +383,7 @@ class Document(models.Model):
 
 
 class Snapshot(models.Model):
-    """One version of one object as it was seen once, and how."""
+    """One version of one object as it was seen once, and how; kept unless a tenant's retention lets it go."""
 
     class Source(models.TextChoices):
         LIVE = "live", "seen live"

@@ -8,8 +8,11 @@ Order of locks: documents by chain and place, after the configs' rows and before
 """
 
 import hashlib
+import logging
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
@@ -17,6 +20,8 @@ from tenants import chains
 from tenants.chains import COLUMNS, Link, UnusableContent
 from tenants.documents import packing
 from tenants.models import Document
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +148,41 @@ def take_in(document: str, *, after: str | None) -> bool:
     except IntegrityError:  # somebody has just taken that place: another time
         return False
     return True
+
+
+def take_in_some(*, seconds: float) -> int:
+    """Put documents that are not packed into chains, config by config, for a while; give how many were."""
+    ends, taken = time.monotonic() + seconds, 0
+    left_out: set[str] = set()
+    while time.monotonic() < ends:
+        with connection.cursor() as cursor:
+            cursor.execute(_CONFIG_WITH_OLD, (list(left_out),))
+            found = cursor.fetchone()
+            if found is None:
+                break
+            cursor.execute(_OLD_OF_CONFIG, found)
+            rows = cursor.fetchall()
+        for document, before in rows:
+            try:
+                done = take_in(document, after=before)
+            except UnusableContent as error:
+                logger.warning("A document stays as it is. %s", error)
+                done = False
+            taken += done
+            if not done:
+                left_out.add(document)
+            if time.monotonic() > ends:
+                break
+    return taken
+
+
+_CONFIG_WITH_OLD: Final = """
+SELECT config_id FROM tenants_document AS document JOIN tenants_snapshot ON document_id = document.sha256
+WHERE document.chain IS NULL AND document.sha256 <> ALL(%s) LIMIT 1
+"""
+_OLD_OF_CONFIG: Final = """
+SELECT document_id, before FROM (
+    SELECT document_id, lag(document_id) OVER (ORDER BY version, captured_at, id) AS before
+    FROM tenants_snapshot WHERE config_id = %s
+) AS versions JOIN tenants_document ON sha256 = document_id WHERE chain IS NULL
+"""

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from tenants import capture, connections, importing, indexing, onboarding, reach
+from tenants import capture, connections, importing, indexing, onboarding, reach, repacking, retention, trail
 from tenants.models import OAuthClient, Tenant, TrackedConfig
 from tenants.reach import Reach
 from tenants.remote import BudgetSpent, Purpose, RateLimited, RemoteError, TenantDown, TimedOut
@@ -43,6 +43,7 @@ ROUND_SECONDS = 20.0
 TURN_SECONDS = 5.0
 """A tenant's turn ends after so long, and after so many looks."""
 LOOKS_A_TURN = 20
+PACK_SECONDS = 10.0
 INDEX_SECONDS = 20.0
 """A round that works out what versions changed ends after so long."""
 FAILURES_A_TURN = 3
@@ -169,6 +170,32 @@ def sweep_indices() -> int:
             told = {"tenant": config.tenant.slug, "config": config.address}
             logger.exception("%s was not worked out", config.address, extra=told)
     return caught_up
+
+
+@shared_task(ignore_result=True)
+def pack_archive() -> int:
+    """Take documents from before the chains into them, for a while; give how many."""
+    return repacking.take_in_some(seconds=PACK_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def drop_old_versions() -> int:
+    """Drop what the rules of tenants let go that a person has seen at work and confirmed; give how many versions."""
+    dropped = 0
+    for tenant in Tenant.objects.exclude(retention_confirmed=""):
+        rule = retention.rule_of(tenant)
+        if rule is None or rule.words != tenant.retention_confirmed:
+            continue
+        try:
+            done = retention.carry_out(retention.plan(tenant, rule, now=timezone.now()), actor=trail.SYSTEM)
+        except Exception:
+            # One tenant must not keep the round from the others.
+            logger.exception("Nothing more was dropped of %s", tenant.slug, extra={"tenant": tenant.slug})
+            continue
+        dropped += done.versions
+        for sentence in done.left:
+            logger.warning("%s: %s", tenant.slug, sentence, extra={"tenant": tenant.slug})
+    return dropped
 
 
 def drive_onboarding_soon(onboarding_id: "UUID") -> None:
