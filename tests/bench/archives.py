@@ -1,0 +1,403 @@
+"""Measure the archive beside its peers: `python -m tests.bench.archives`; writes its part of docs/PERFORMANCE.md.
+
+A PostgreSQL of its own, durable as in production (fsync on), is made in a temporary folder and thrown away. Everybody
+keeps the same histories, version after version of all configurations, as sweeps find them. Bytes are those on disk of
+the tables with their indexes, or of git's objects, right after the writes; nothing is vacuumed or packed before but what
+a column says. The writes of the last rounds are timed by the clock, each in a transaction of its own, ours and a plain
+row in turn, and so are reads of versions drawn by lot; the middle one counts. What ours reads back is compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import django
+
+from tests.bench import pages
+from tests.bench.histories import rounds
+from tests.contract.installing import NotInstalled, install
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+PEERS: Final = CHECKOUT / "tests" / "bench" / "peers"
+OURS: Final = "this archive"
+COLD: Final = "this archive, nothing in memory"
+PLAIN: Final = "a plain row of the bytes"
+NAMES: Final = {
+    "full": "a plain row of full JSON (jsonb)",
+    "reversion": "django-reversion",
+    "history": "django-simple-history",
+}
+AGGRESSIVE: Final = "git, repack --aggressive"
+
+
+@dataclass
+class Kept:
+    """What one way of keeping histories took: bytes on disk, and seconds of each timed write and read."""
+
+    bytes: int | None = None
+    writes: list[float] = field(default_factory=list)
+    reads: list[float] = field(default_factory=list)
+    packing: float = 0.0
+    """Seconds of a step of its own that made it so small."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is kept and how much of it timed."""
+
+    configs: int
+    versions: int
+    timed: int
+    reads: int
+
+    @property
+    def total(self) -> int:
+        """How many versions there are."""
+        return self.configs * self.versions
+
+
+@dataclass
+class Run:
+    """What a run found."""
+
+    size: Size
+    raw: int = 0
+    bodies: int = 0
+    """Bytes of our packed bodies alone, without rows and indexes."""
+    kept: dict[str, Kept] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    load: float = float("nan")
+    server: str = ""
+
+
+def main() -> int:
+    """Measure everything, print it, and write the page."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the archive beside its peers.")
+    parser.add_argument("--configs", type=int, default=200)
+    parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--timed", type=int, default=2, help="rounds at the end whose writes are timed (default 2)")
+    parser.add_argument("--reads", type=int, default=500, help="timed reads of each (default 500)")
+    parser.add_argument("--page", type=Path, help="default: docs/PERFORMANCE.md, for the whole size only")
+    options = parser.parse_args()
+    size = Size(options.configs, options.versions, min(options.timed, options.versions - 1), options.reads)
+    run = Run(size, load=os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan"))
+    # A short path: it holds a socket.
+    with tempfile.TemporaryDirectory(prefix="vault-bench-") as folder:
+        Path(folder).chmod(0o755)
+        os.environ.update(
+            DJANGO_SETTINGS_MODULE="console.settings",
+            CONSOLE_DATA_DIR=folder,
+            SECRET_KEY="only for measuring " * 3,
+            CONSOLE_SECRET_KEYS="dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGU=",
+            ALLOWED_HOSTS="127.0.0.1",
+        )
+        for name in ("DATABASE_URL", "DATABASE_URL_FILE", "DEBUG"):
+            os.environ.pop(name, None)
+        django.setup()
+        logging.disable(logging.WARNING)
+        from django.core.management import call_command  # noqa: PLC0415 - after the settings are read
+        from django.db import connections  # noqa: PLC0415
+
+        from console import embedded  # noqa: PLC0415
+
+        embedded.ensure_running()
+        call_command("migrate", verbosity=0)
+        try:
+            measure_ours(run)
+            measure_peers(run)
+        finally:
+            connections.close_all()
+            embedded.Cluster(Path(folder)).leave()
+        measure_git(run, Path(folder) / "git")
+    text = section(run)
+    sys.stdout.write(f"{text}\n")
+    whole = (size.configs, size.versions) == (200, 100)
+    if options.page or whole:
+        pages.write(options.page or CHECKOUT / "docs" / "PERFORMANCE.md", "The archive of versions", text)
+    return 0
+
+
+# --- ours ------------------------------------------------------------------------------------------------------------
+
+
+def measure_ours(run: Run) -> None:
+    """Keep all histories in the archive and in plain rows, on the database of the settings, and read them back."""
+    from django.db import connection, models, transaction  # noqa: PLC0415
+
+    from tenants import archive, chains  # noqa: PLC0415
+
+    plain: Any = type(
+        "PlainVersion",
+        (models.Model,),
+        {
+            "__module__": __name__,
+            "Meta": type("Meta", (), {"app_label": "tenants"}),
+            "sha256": models.CharField(max_length=64),
+            "body": models.BinaryField(),
+        },
+    )
+    with connection.schema_editor() as editor:
+        editor.create_model(plain)
+    ours, cold, rows = (run.kept.setdefault(name, Kept()) for name in (OURS, COLD, PLAIN))
+    last: dict[int, str] = {}
+    documents: list[tuple[str, int]] = []
+
+    def keep(number: int, raw: bytes) -> None:
+        with transaction.atomic():
+            last[number] = archive.keep(raw, after=last.get(number)).pk
+
+    def keep_plain(number: int, raw: bytes) -> None:
+        with transaction.atomic():
+            documents.append((last[number], plain.objects.create(sha256=last[number], body=raw).pk))
+
+    for version, raws in enumerate(rounds(run.size.configs, run.size.versions), start=1):
+        run.raw += sum(map(len, raws))
+        timed = version > run.size.versions - run.size.timed
+        if not timed:
+            with transaction.atomic():
+                for number, raw in enumerate(raws):
+                    keep(number, raw)
+                    keep_plain(number, raw)
+            continue
+        for number, raw in enumerate(raws):
+            forgetful = number % 2 == 1
+            if forgetful:
+                chains._recent.clear()
+            (cold if forgetful else ours).writes.append(_seconds(lambda number=number, raw=raw: keep(number, raw)))  # type: ignore[misc]  # bound now
+            rows.writes.append(_seconds(lambda number=number, raw=raw: keep_plain(number, raw)))  # type: ignore[misc]
+
+    chance = random.Random(7)  # noqa: S311 - no secret
+    for sha256, pk in chance.choices(documents, k=run.size.reads):
+        began = time.perf_counter()
+        read = chains.read(sha256)
+        middle = time.perf_counter()
+        body = bytes(plain.objects.get(pk=pk).body)
+        rows.reads.append(time.perf_counter() - middle)
+        ours.reads.append(middle - began)
+        assert read == body
+        assert hashlib.sha256(body).hexdigest() == sha256
+    for start in range(0, len(documents), 200):
+        some = dict(documents[start : start + 200])
+        read_back = archive.bytes_of_all(some)
+        for sha256, body in plain.objects.filter(pk__in=some.values()).values_list("sha256", "body"):
+            assert read_back[sha256] == bytes(body)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_total_relation_size('tenants_document'), pg_total_relation_size('tenants_plainversion')"
+        )
+        ours.bytes, rows.bytes = cursor.fetchone()
+        cursor.execute("SELECT sum(octet_length(body)), current_setting('server_version') FROM tenants_document")
+        run.bodies, run.server = cursor.fetchone()
+        run.bodies = int(run.bodies)
+
+
+def _seconds(step: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+# --- peers -----------------------------------------------------------------------------------------------------------
+
+
+def measure_peers(run: Run) -> None:
+    """Let the peers keep the same on the same server, in their environment."""
+    from django.db import connection  # noqa: PLC0415
+
+    try:
+        python = install(CHECKOUT / ".venv-peers", requirements=PEERS / "requirements.txt")
+    except NotInstalled as why:
+        run.missing.append(f"Skipped: the peers in Python cannot be installed ({why}).")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE peers")
+    place = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD", "HOST", "PORT")} | {"NAME": "peers"}
+    size = run.size
+    done = subprocess.run(
+        [
+            python,
+            PEERS / "archives.py",
+            json.dumps(place),
+            *map(str, (size.configs, size.versions, size.timed, size.reads)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        | {"PYTHONPATH": str(CHECKOUT)},
+    )
+    if done.returncode:
+        run.missing.append(f"Skipped: the peers in Python failed ({done.stderr.strip().splitlines()[-1][:200]}).")
+        return
+    for name, (on_disk, writes, reads) in json.loads(done.stdout).items():
+        run.kept[NAMES[name]] = Kept(on_disk, writes, reads)
+
+
+def measure_git(run: Run, folder: Path) -> None:
+    """Let git keep the same: a file for each configuration, a commit for each round; then pack it, twice."""
+    if not shutil.which("git"):
+        run.missing.append("Skipped: there is no git here.")
+        return
+    folder.mkdir()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{f"GIT_{who}_{what}": word for who in ("AUTHOR", "COMMITTER") for what, word in _SIGNED.items()},
+    }
+
+    def git(*words: str) -> bytes:
+        return subprocess.run(["git", *words], cwd=folder, env=environment, capture_output=True, check=True).stdout
+
+    git("init", "--quiet")
+    git("config", "gc.auto", "0")
+    loose = run.kept.setdefault("git, loose objects", Kept())
+    for version, raws in enumerate(rounds(run.size.configs, run.size.versions), start=1):
+        for number, raw in enumerate(raws):
+            (folder / f"config-{number:04}.json").write_bytes(raw)
+        began = time.perf_counter()
+        git("add", "--all")
+        git("commit", "--quiet", "--message", f"Version {version}")
+        if version > run.size.versions - run.size.timed:
+            loose.writes += [(time.perf_counter() - began) / len(raws)] * len(raws)
+    _weigh_git(git, folder, loose, run)
+    for name, words in (
+        ("git, gc", ("gc", "--quiet")),
+        (AGGRESSIVE, ("repack", "-a", "-d", "-F", "--depth=50", "--window=250", "--quiet")),
+    ):
+        began = time.perf_counter()
+        git(*words)
+        packed = run.kept.setdefault(name, Kept(packing=time.perf_counter() - began))
+        _weigh_git(git, folder, packed, run)
+
+
+_SIGNED: Final = {"NAME": "Ines Duarte", "EMAIL": "ines.duarte@northwind.example", "DATE": "2026-11-20T12:00:00Z"}
+
+
+def _weigh_git(git: Callable[..., bytes], folder: Path, kept: Kept, run: Run) -> None:
+    """Weigh the objects by the bytes of their files' blocks, and read versions drawn by lot through one process."""
+    blocks = sum(file.stat().st_blocks * 512 for file in (folder / ".git" / "objects").rglob("*") if file.is_file())
+    kept.bytes = blocks
+    chance = random.Random(7)  # noqa: S311 - no secret
+    chosen = [
+        f"HEAD~{chance.randrange(run.size.versions)}:config-{chance.randrange(run.size.configs):04}.json"
+        for _ in range(min(run.size.reads, 200))
+    ]
+    with subprocess.Popen(
+        ["git", "cat-file", "--batch"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reading:
+        assert reading.stdin is not None
+        assert reading.stdout is not None
+        for name in chosen:
+            began = time.perf_counter()
+            reading.stdin.write(f"{name}\n".encode())
+            reading.stdin.flush()
+            size = int(reading.stdout.readline().split()[2])
+            reading.stdout.read(size + 1)
+            kept.reads.append(time.perf_counter() - began)
+        reading.stdin.close()
+
+
+# --- telling ---------------------------------------------------------------------------------------------------------
+
+
+def section(run: Run) -> str:
+    """Give the part of the page, as Markdown."""
+    total = run.size.total
+    ours, cold, row = run.kept[OURS], run.kept[COLD], _plainest(run.kept)
+    lines = [
+        (
+            f"{run.size.configs} configurations × {run.size.versions} versions of {run.raw / total / 1000:.0f} KB, each"
+            " with one small change and another number, date and author. Bytes on disk are the table with its rows and"
+            " indexes (of git, its objects), right after the writes. Times are milliseconds by the clock, the middle one;"
+            " each write a transaction of its own with fsync on."
+        ),
+        "",
+        "| kept by | bytes a version | write ms | read ms | packing |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    lines += [_row(name, kept, total) for name, kept in run.kept.items() if name != COLD]
+    lines += [
+        "",
+        (
+            f"Of ours {run.bodies / total:,.0f} bytes a version are the packed bodies, {run.raw / run.bodies:.0f} times"
+            " smaller than they came; the rest is rows and indexes: the SHA-256, the size, the moment, the place in the"
+            f" chain. A write of ours whose predecessor is not in memory takes {_ms(cold.writes)} ms."
+        ),
+        "",
+        *(f"- {sentence}" for sentence in _reached(run.kept, ours, cold, row)),
+        "",
+        (
+            "A plain row is the faster of the two kinds, bytes and jsonb. git writes a commit for each round, so that its"
+            " processes are shared by all versions in it, and reads through one process that stays; neither is durable"
+            " (git flushes no loose object by default). Every version of ours was read back and compared."
+        ),
+        "",
+        (
+            f"Measured with Python {platform.python_version()} and PostgreSQL {run.server} on {os.cpu_count()} cores,"
+            f" load {run.load:.1f} before."
+        ),
+        *(f"\n{sentence}" for sentence in run.missing),
+        "",
+        "To repeat: `make bench`, or only this: `.venv/bin/python -m tests.bench.archives`.",
+    ]
+    return "\n".join(lines)
+
+
+def _plainest(kept: Mapping[str, Kept]) -> Kept:
+    """Give the quickest write and read of a plain row, of whichever kind."""
+    rows = [kept[name] for name in (PLAIN, NAMES["full"]) if name in kept]
+    return Kept(
+        writes=min((row.writes for row in rows), key=statistics.median),
+        reads=min((row.reads for row in rows), key=statistics.median),
+    )
+
+
+def _reached(kept: Mapping[str, Kept], ours: Kept, cold: Kept, row: Kept) -> list[str]:
+    """Say of each aim whether it is reached."""
+    aggressive = kept.get(AGGRESSIVE)
+    said = []
+    if aggressive is not None and aggressive.bytes and ours.bytes:
+        fewer = ours.bytes < aggressive.bytes
+        said.append(
+            f"{'Fewer' if fewer else 'NOT fewer'} bytes than `git repack --aggressive`, at once:"
+            f" {ours.bytes / aggressive.bytes:.2f} of them, which git needed {aggressive.packing:.0f} s of packing for."
+        )
+    for name, times in (("", ours.writes), (", nothing in memory", cold.writes)):
+        ratio = statistics.median(times) / statistics.median(row.writes)
+        said.append(f"A write{name}: {ratio:.2f} of a plain row's{'' if ratio <= 1 else ', which is NOT within 1'}.")
+    ratio = statistics.median(ours.reads) / statistics.median(row.reads)
+    said.append(f"A read: {ratio:.2f} of a plain row's{'' if ratio < 2 else ', which is NOT within 2'}.")
+    return said
+
+
+def _row(name: str, kept: Kept, total: int) -> str:
+    on_disk = "–" if kept.bytes is None else f"{kept.bytes / total:,.0f}"
+    packing = f"{kept.packing:.0f} s" if kept.packing else "none"
+    return f"| {name} | {on_disk} | {_ms(kept.writes)} | {_ms(kept.reads)} | {packing} |"
+
+
+def _ms(times: list[float]) -> str:
+    return f"{statistics.median(times) * 1000:.2f}" if times else "–"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
