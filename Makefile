@@ -38,6 +38,7 @@ bench: setup ## Measure what a person waits for, the difference, and the trail (
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
 	@echo; $(BIN)/python -m tests.bench.differences
 	@echo; $(BIN)/python -m tests.bench.real_histories $(REAL)
+	@echo; $(BIN)/python -m tests.bench.archives
 	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 
 torture: setup ## Do the worst to the console's promises (PROOF=simulation for one, SCALE=release for hours, ARGS="--history 77")

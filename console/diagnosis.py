@@ -288,7 +288,7 @@ def _archive() -> Iterator[Finding]:
     told = f"{weight.versions:,} versions, {weight.times_smaller:.0f} times smaller than they came{on_disk}."
     if weight.not_packed:
         told += f" {weight.not_packed:,} documents are not packed yet; a worker goes on with it."
-    yield Finding("archive", "works", told)
+    yield Finding("archive", "works", told if weight.versions else "It holds no version yet.")
     rules = {tenant: retention.rule_of(tenant) for tenant in Tenant.objects.order_by("slug")}
     waiting = [
         tenant.slug for tenant, rule in rules.items() if rule is not None and rule.words != tenant.retention_confirmed

@@ -2,9 +2,9 @@
 
 A PostgreSQL of its own, durable as in production (fsync on), is made in a temporary folder and thrown away. Everybody
 keeps the same histories, version after version of all configurations, as sweeps find them. Bytes are those on disk of
-the tables with their indexes, or of git's objects, right after the writes; nothing is vacuumed or packed before but what
-a column says. The writes of the last rounds are timed by the clock, each in a transaction of its own, ours and a plain
-row in turn, and so are reads of versions drawn by lot; the middle one counts. What ours reads back is compared.
+the tables with their indexes, or of git's objects, right after the writes; nothing is vacuumed or packed before but
+what a column says. The writes of the last rounds are timed by the clock, each in a transaction of its own, ours and a
+plain row in turn, and so are reads of versions drawn by lot; the middle one counts. What ours reads back is compared.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def measure_ours(run: Run) -> None:
         (models.Model,),
         {
             "__module__": __name__,
-            "Meta": type("Meta", (), {"app_label": "tenants"}),
+            "Meta": type("Meta", (), {"app_label": "tenants", "db_table": _PLAIN_TABLE}),
             "sha256": models.CharField(max_length=64),
             "body": models.BinaryField(),
         },
@@ -170,19 +170,35 @@ def measure_ours(run: Run) -> None:
 
     for version, raws in enumerate(rounds(run.size.configs, run.size.versions), start=1):
         run.raw += sum(map(len, raws))
-        timed = version > run.size.versions - run.size.timed
-        if not timed:
+        if version <= run.size.versions - run.size.timed:
             with transaction.atomic():
-                for number, raw in enumerate(raws):
-                    keep(number, raw)
-                    keep_plain(number, raw)
+                last = {number: archive.keep(raw, after=last.get(number)).pk for number, raw in enumerate(raws)}
+                made = plain.objects.bulk_create(
+                    plain(sha256=last[number], body=raw) for number, raw in enumerate(raws)
+                )
+                documents += [(one.sha256, one.pk) for one in made]
             continue
         for number, raw in enumerate(raws):
             forgetful = number % 2 == 1
             if forgetful:
                 chains._recent.clear()
-            (cold if forgetful else ours).writes.append(_seconds(lambda number=number, raw=raw: keep(number, raw)))  # type: ignore[misc]  # bound now
-            rows.writes.append(_seconds(lambda number=number, raw=raw: keep_plain(number, raw)))  # type: ignore[misc]
+            (cold if forgetful else ours).writes.append(_seconds(keep, number, raw))
+            rows.writes.append(_seconds(keep_plain, number, raw))
+    _read_back(run, plain, documents)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size('tenants_document'), pg_total_relation_size(%s)", [_PLAIN_TABLE])
+        ours.bytes, rows.bytes = cursor.fetchone()
+        cursor.execute("SELECT sum(octet_length(body)), current_setting('server_version') FROM tenants_document")
+        run.bodies, run.server = cursor.fetchone()
+        run.bodies = int(run.bodies)
+
+
+_PLAIN_TABLE: Final = "tenants_plainversion"
+
+
+def _read_back(run: Run, plain: Any, documents: list[tuple[str, int]]) -> None:
+    """Time reads drawn by lot, and then read every version and compare it; raises AssertionError for another byte."""
+    from tenants import archive, chains  # noqa: PLC0415
 
     chance = random.Random(7)  # noqa: S311 - no secret
     for sha256, pk in chance.choices(documents, k=run.size.reads):
@@ -190,28 +206,20 @@ def measure_ours(run: Run) -> None:
         read = chains.read(sha256)
         middle = time.perf_counter()
         body = bytes(plain.objects.get(pk=pk).body)
-        rows.reads.append(time.perf_counter() - middle)
-        ours.reads.append(middle - began)
+        run.kept[PLAIN].reads.append(time.perf_counter() - middle)
+        run.kept[OURS].reads.append(middle - began)
         assert read == body
-        assert hashlib.sha256(body).hexdigest() == sha256
     for start in range(0, len(documents), 200):
         some = dict(documents[start : start + 200])
         read_back = archive.bytes_of_all(some)
         for sha256, body in plain.objects.filter(pk__in=some.values()).values_list("sha256", "body"):
             assert read_back[sha256] == bytes(body)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_total_relation_size('tenants_document'), pg_total_relation_size('tenants_plainversion')"
-        )
-        ours.bytes, rows.bytes = cursor.fetchone()
-        cursor.execute("SELECT sum(octet_length(body)), current_setting('server_version') FROM tenants_document")
-        run.bodies, run.server = cursor.fetchone()
-        run.bodies = int(run.bodies)
+            assert hashlib.sha256(body).hexdigest() == sha256
 
 
-def _seconds(step: Callable[[], None]) -> float:
+def _seconds(step: Callable[[int, bytes], None], number: int, raw: bytes) -> float:
     began = time.perf_counter()
-    step()
+    step(number, raw)
     return time.perf_counter() - began
 
 
@@ -245,7 +253,8 @@ def measure_peers(run: Run) -> None:
         | {"PYTHONPATH": str(CHECKOUT)},
     )
     if done.returncode:
-        run.missing.append(f"Skipped: the peers in Python failed ({done.stderr.strip().splitlines()[-1][:200]}).")
+        why = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1][:200]
+        run.missing.append(f"Skipped: the peers in Python failed ({why}).")
         return
     for name, (on_disk, writes, reads) in json.loads(done.stdout).items():
         run.kept[NAMES[name]] = Kept(on_disk, writes, reads)
@@ -327,8 +336,8 @@ def section(run: Run) -> str:
         (
             f"{run.size.configs} configurations × {run.size.versions} versions of {run.raw / total / 1000:.0f} KB, each"
             " with one small change and another number, date and author. Bytes on disk are the table with its rows and"
-            " indexes (of git, its objects), right after the writes. Times are milliseconds by the clock, the middle one;"
-            " each write a transaction of its own with fsync on."
+            " indexes (of git, its objects), right after the writes. Times are milliseconds by the clock, the middle"
+            " one; each write a transaction of its own with fsync on."
         ),
         "",
         "| kept by | bytes a version | write ms | read ms | packing |",
@@ -346,9 +355,9 @@ def section(run: Run) -> str:
         *(f"- {sentence}" for sentence in _reached(run.kept, ours, cold, row)),
         "",
         (
-            "A plain row is the faster of the two kinds, bytes and jsonb. git writes a commit for each round, so that its"
-            " processes are shared by all versions in it, and reads through one process that stays; neither is durable"
-            " (git flushes no loose object by default). Every version of ours was read back and compared."
+            "A plain row is the faster of the two kinds, bytes and jsonb. git writes a commit for each round, so that"
+            " its processes are shared by all versions in it, and reads through one process that stays; neither is"
+            " durable (git flushes no loose object by default). Every version of ours was read back and compared."
         ),
         "",
         (

@@ -5,8 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass
+class Weighed:
+    """One history in the archive and in git; all sizes in bytes."""
+
+    name: str
+    versions: int
+    raw: int
+    ours: int
+    git: dict[str, int] = field(default_factory=dict)
+    """Empty where there is no git."""
 
 
 @dataclass
@@ -18,6 +30,7 @@ class Report:
     times: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     refused: list[dict[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    weighed: list[Weighed] = field(default_factory=list)
     seconds: float = 0.0
 
     @contextmanager
@@ -45,6 +58,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "counts": dict(self.counts),
             "times": {step: _figures(taken) for step, taken in self.times.items()},
+            "archive": [asdict(one) for one in self.weighed],
             "refused": self.refused,
             "failures": self.failures,
         }
@@ -60,6 +74,7 @@ class Report:
                 f"  {step:<34}{figures['times']:>7}{figures['median']:>11.1f}{figures['slowest']:>12.1f}"
                 f"  {figures['slowest_was']}"
             )
+        lines += ["", *_archive_lines(self.weighed)]
         kinds = Counter((one["step"], one["kind"]) for one in self.refused)
         lines += ["", f"Refused, and rightly so: {len(self.refused)}"]
         for (step, kind), count in kinds.items():
@@ -70,6 +85,25 @@ class Report:
                 lines.append(f"       … and {len(alike) - 3} more (--json lists all)")
         lines += ["", f"Failures: {len(self.failures)}", *(f"  {failure}" for failure in self.failures)]
         return "\n".join(lines)
+
+
+def _archive_lines(weighed: list[Weighed]) -> list[str]:
+    """Give the sizes of every history beside git's, the largest first, and those of all together."""
+    gits = list(dict.fromkeys(name for one in weighed for name in one.git))
+    whole = Weighed("all together", 0, 0, 0, Counter())
+    for one in weighed:
+        whole.versions, whole.raw, whole.ours = (
+            whole.versions + one.versions,
+            whole.raw + one.raw,
+            whole.ours + one.ours,
+        )
+        whole.git = {name: whole.git.get(name, 0) + one.git.get(name, 0) for name in gits}
+    heads = ["as they came", "archive", *gits]
+    lines = [f"  {'in bytes':<34}{'versions':>9}" + "".join(f"{head:>16}" for head in heads)]
+    for one in [*sorted(weighed, key=lambda each: -each.raw), whole]:
+        sizes = [one.raw, one.ours, *(one.git.get(name, 0) for name in gits)]
+        lines.append(f"  {one.name:<34}{one.versions:>9}" + "".join(f"{size:>16,}" for size in sizes))
+    return lines
 
 
 def _figures(taken: list[tuple[float, str]]) -> dict[str, Any]:

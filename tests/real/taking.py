@@ -18,6 +18,7 @@ from tenants.documents import Layout, Overlap, Value, compare, digest, extract, 
 from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 from tests import world
+from tests.real import archiving
 from tests.real.blaming import carried, scalars_of, wrongly_blamed
 from tests.real.judging import File, History, read_folder, same
 from tests.real.reporting import Report
@@ -56,6 +57,8 @@ def take(folder: Path, *, tell: Tell = _say_nothing) -> Report:
             tell(f"{number}/{len(histories)} {history.name}")
             if history.name in configs:
                 _Taking(configs[history.name], history, served, people, report).take()
+    tell("weighing the archive")
+    archiving.weigh_all(histories, report)
     trail = verifying.verify(tenant)
     report.check(trail.holds, f"The trail does not hold: {trail.broken}")
     report.counts["entries in the trail, which holds"] = trail.entries

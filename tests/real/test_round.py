@@ -36,6 +36,10 @@ def test_a_round_proves_the_bytes_and_the_way_back_and_lists_what_is_rightly_ref
     assert report.failures == []
     assert report.counts["versions"] == 6
     assert report.counts["versions shown byte for byte"] == 5
+    assert report.counts["versions read back from the archive exactly"] == 6
+    assert report.counts["of them after every third was dropped"] == 3
+    assert [(one.name, one.versions) for one in report.weighed] == [("claims-assist", 5), ("lone-queue", 1)]
+    assert all(0 < one.ours < one.raw * 2 for one in report.weighed)
     # Three pairs of neighbours, and the first with the last both ways.
     assert report.counts["pairs compared"] == report.counts["patches that give exactly the other side"] == 5
     assert report.counts["pairs that differ in spelling only"] == 1

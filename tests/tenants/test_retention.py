@@ -248,6 +248,7 @@ def test_the_schedule_goes_on_by_a_confirmed_rule_until_somebody_changes_it(
 ) -> None:
     set_rule(bank, keep_versions=50)
     assert [finding.name for finding in diagnosis._archive()] == ["archive", "retention"]
+    assert "60 versions" in next(diagnosis._archive()).message
     keep("--confirm", keep("--json").document["digest"])
     assert [finding.name for finding in diagnosis._archive()] == ["archive"]
     assert tasks.drop_old_versions() == 0

@@ -1,8 +1,9 @@
 """Keep histories as the peers do and measure it: `python archives.py '{"HOST": …}' CONFIGS VERSIONS TIMED READS`.
 
 In their environment, with the checkout on the path for the same histories that ours are measured with. Each keeps every
-version of every configuration; only the writes of the last rounds are timed, each in a transaction of its own. Prints for
-each peer the bytes on disk and the seconds of each write and read.
+version of every configuration. The rows of all rounds but the last ones are put there at once, as the peer would have
+written them (which spares it the dead rows of its updates); the others are written by it, each in a transaction of its
+own, and timed. Prints for each peer the bytes on disk and the seconds of each write and read.
 """
 
 import json
@@ -31,14 +32,17 @@ def configure(database):
     django.setup()
 
 
-def main():
+def main():  # noqa: C901 - one peer after another
     """Make the tables, write, read, and print."""
     configure(json.loads(sys.argv[1]))
     configs, versions, timed, reads = map(int, sys.argv[2:6])
     import reversion
+    from django.contrib.contenttypes.models import ContentType
     from django.core.management import call_command
+    from django.core.serializers import serialize
     from django.db import connection, models, transaction
-    from reversion.models import Version
+    from django.utils import timezone
+    from reversion.models import Revision, Version
     from simple_history.models import HistoricalRecords
 
     from tests.bench.histories import rounds
@@ -57,49 +61,70 @@ def main():
         for model in (full, revised, historic, historic.history.model):
             editor.create_model(model)
 
-    kept = {"full": {}, "reversion": {}, "history": {}}
+    def keep_full(number, content):
+        full.objects.create(number=number, content=content)
 
-    def keep_full(number, version, content):
-        kept["full"][number, version] = full.objects.create(number=number, content=content).pk
-
-    def keep_revision(number, version, content):
+    def keep_revision(number, content):
         with reversion.create_revision():
-            row = revised(pk=number + 1, number=number, content=content)
-            row.save()
+            revised(pk=number + 1, number=number, content=content).save()
             reversion.set_comment("Changed")
 
-    def keep_history(number, version, content):
+    def keep_history(number, content):
         historic(pk=number + 1, number=number, content=content).save()
+
+    kind = ContentType.objects.get_for_model(revised)
+    past = historic.history.model
+
+    def all_at_once(contents):
+        now = timezone.now()
+        full.objects.bulk_create(full(number=number, content=one) for number, one in enumerate(contents))
+        past.objects.bulk_create(
+            past(id=number + 1, number=number, content=one, history_date=now, history_type="~")
+            for number, one in enumerate(contents)
+        )
+        revisions = Revision.objects.bulk_create(Revision(date_created=now, comment="Changed") for _ in contents)
+        rows = [revised(pk=number + 1, number=number, content=one) for number, one in enumerate(contents)]
+        Version.objects.bulk_create(
+            Version(
+                revision=revision,
+                object_id=str(row.pk),
+                content_type=kind,
+                db="default",
+                format="json",
+                serialized_data=serialize("json", [row]),
+                object_repr=str(row),
+            )
+            for revision, row in zip(revisions, rows, strict=True)
+        )
 
     keep = {"full": keep_full, "reversion": keep_revision, "history": keep_history}
     writes = {name: [] for name in keep}
     for version, raws in enumerate(rounds(configs, versions), start=1):
         contents = [json.loads(raw) for raw in raws]
         if version <= versions - timed:
-            for one in keep.values():
-                with transaction.atomic():
-                    for number, content in enumerate(contents):
-                        one(number, version, content)
+            with transaction.atomic():
+                all_at_once(contents)
             continue
         for number, content in enumerate(contents):
             for name, one in keep.items():
                 began = time.perf_counter()
                 with transaction.atomic():
-                    one(number, version, content)
+                    one(number, content)
                 writes[name].append(time.perf_counter() - began)
 
-    kept["reversion"] = dict(enumerate(Version.objects.order_by("pk").values_list("pk", flat=True)))
-    kept["history"] = dict(enumerate(historic.history.order_by("pk").values_list("pk", flat=True)))
     read = {
-        "full": lambda pk: full.objects.get(pk=pk).content,
-        "reversion": lambda pk: Version.objects.get(pk=pk).field_dict["content"],
-        "history": lambda pk: historic.history.get(pk=pk).content,
+        "full": (full, lambda pk: full.objects.get(pk=pk).content),
+        "reversion": (Version, lambda pk: Version.objects.get(pk=pk).field_dict["content"]),
+        "history": (past, lambda pk: past.objects.get(pk=pk).content),
     }
     chance = random.Random(7)  # noqa: S311 - no secret
+    chosen = {
+        name: chance.choices(list(model.objects.order_by("pk").values_list("pk", flat=True)), k=reads)
+        for name, (model, _) in read.items()
+    }
     seconds = {name: [] for name in read}
-    chosen = {name: chance.choices(list(kept[name].values()), k=reads) for name in read}
     for turn in range(reads):
-        for name, one in read.items():
+        for name, (_, one) in read.items():
             began = time.perf_counter()
             one(chosen[name][turn])
             seconds[name].append(time.perf_counter() - began)
@@ -107,7 +132,7 @@ def main():
     tables = {
         "full": ["auth_full"],
         "reversion": ["auth_revised", "reversion_version", "reversion_revision"],
-        "history": ["auth_historic", historic.history.model._meta.db_table],
+        "history": ["auth_historic", past._meta.db_table],
     }
     sizes = {}
     with connection.cursor() as cursor:
