@@ -253,8 +253,8 @@ def measure_peers(run: Run) -> None:
         | {"PYTHONPATH": str(CHECKOUT)},
     )
     if done.returncode:
-        why = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1][:200]
-        run.missing.append(f"Skipped: the peers in Python failed ({why}).")
+        said = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1][:200]
+        run.missing.append(f"Skipped: the peers in Python failed ({said}).")
         return
     for name, (on_disk, writes, reads) in json.loads(done.stdout).items():
         run.kept[NAMES[name]] = Kept(on_disk, writes, reads)
