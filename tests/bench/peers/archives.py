@@ -137,7 +137,9 @@ def main():  # noqa: C901 - one peer after another
     sizes = {}
     with connection.cursor() as cursor:
         for name, of_peer in tables.items():
-            cursor.execute("SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name", [of_peer])
+            cursor.execute(
+                "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name", [of_peer]
+            )
             sizes[name] = int(cursor.fetchone()[0])
     print(json.dumps({name: [sizes[name], writes[name], seconds[name]] for name in read}))
 
