@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenants import blaming
 from tenants.archive import UnusableContent
+from tenants.documents.blame import height
 from tenants.models import Snapshot
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ def gutter(snapshot: Snapshot, *, line: str = "1") -> Gutter:
         blamed = blaming.blame_of(snapshot, seconds=blaming.SECONDS_OF_A_PAGE, largest=blaming.LARGEST_OF_A_PAGE)
     except (blaming.NotYet, UnusableContent) as error:
         return Gutter(problem=str(error))
-    lines = blamed.blame.lines(blamed.value)
-    wanted = min(int(line), len(lines)) if line.isascii() and line.isdigit() and len(line) < 9 else 1
+    lines = height(blamed.value)
+    wanted = min(int(line), lines) if line.isascii() and line.isdigit() and len(line) < 9 else 1
     first = max(1, wanted) - (max(1, wanted) - 1) % LINES_A_PAGE
-    shown = lines[first - 1 : first - 1 + LINES_A_PAGE]
+    shown = blamed.blame.lines(blamed.value, first=first, most=LINES_A_PAGE)
     blocks = []
     for told, together in itertools.groupby(shown, key=lambda one: one.told):
         texts = list(together)
@@ -81,7 +82,7 @@ def gutter(snapshot: Snapshot, *, line: str = "1") -> Gutter:
         )
     return Gutter(
         blocks=blocks,
-        lines=len(lines),
+        lines=lines,
         first=first,
         last=first + len(shown) - 1,
         writers=len({block.writer.snapshot.pk for block in blocks}),

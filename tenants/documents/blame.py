@@ -11,9 +11,10 @@ nothing more, and of a difference only its `outline` is needed, which holds no v
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 from tenants.documents.difference import compare
 from tenants.documents.labels import label, visible
@@ -33,6 +34,12 @@ Touch: TypeAlias = "tuple[str, str] | tuple[str, str, int] | tuple[str, str, int
 `~ POINTER` changed, `+ POINTER` added and `- POINTER` removed are members of objects (or the whole document);
 `a LIST TO` arrived, `r LIST FROM` removed and `m LIST FROM TO` moved are items of the list at the pointer.
 """
+
+
+_SHORT: Final = 200
+"""Lines: what has no more of them is printed in one go, where one version wrote all of it."""
+
+_HIGH_UP: Final = 2
 
 
 class Told(NamedTuple):
@@ -139,11 +146,14 @@ class Blame:
                 since, moved = node.since, _newest(moved, node.moved)
         yield from _fields(here, node, since, moved, path, trail)
 
-    def lines(self, value: Value) -> list[BlamedLine]:
-        """Give the printed lines of the newest version taken, which is `value`, each with who is to blame for it."""
-        found: list[BlamedLine] = []
-        _print(value, self._root, self._root.since, None, found, 0, "")
-        return found
+    def lines(self, value: Value, *, first: int = 1, most: int | None = None) -> list[BlamedLine]:
+        """Give printed lines of the newest version taken, which is `value`, each with who is to blame for it.
+
+        Those are `most` lines from the line `first` on, counted from 1; what lies outside is counted, not printed.
+        """
+        printing = _Printing(first, sys.maxsize if most is None else first + most - 1)
+        _print(value, self._root, self._root.since, None, printing, 0, "")
+        return printing.found
 
     def to_json(self) -> Value:
         """Give what is known in a form that JSON can hold, for `from_json`."""
@@ -269,30 +279,75 @@ def _members(value: dict[str, Value] | list[Value]) -> Iterator[tuple[str, tuple
             yield str(index), _item_words(item, index), item
 
 
+def height(value: Value) -> int:
+    """Give how many lines a value is printed on."""
+    if isinstance(value, dict) and value:
+        return 2 + sum(map(height, value.values()))
+    if isinstance(value, list) and value:
+        return 2 + sum(map(height, value))
+    return 1
+
+
+@dataclass(slots=True)
+class _Printing:
+    """The lines that are wanted, and the number of the next one."""
+
+    first: int
+    last: int
+    found: list[BlamedLine] = field(default_factory=list)
+    number: int = 1
+
+    def put(self, line: Line, told: Told) -> None:
+        """Take the next line, if it is wanted."""
+        if self.first <= self.number <= self.last:
+            self.found.append(BlamedLine(line, told))
+        self.number += 1
+
+    def passes(self, value: Value, indent: int) -> bool:
+        """Pass a value by whose lines are all outside of what is wanted, and tell whether that was so."""
+        if self.number > self.last:
+            return True  # and nobody asks for a number any more
+        # What is high up holds nearly all, so it is walked: counting it would be done again inside it.
+        if self.number >= self.first or indent < _HIGH_UP:
+            return False
+        lines = height(value)
+        if self.number + lines <= self.first:
+            self.number += lines
+            return True
+        return False
+
+
 def _print(
-    value: Value, node: _Node | None, since: int, moved: int | None, found: list[BlamedLine], indent: int, key: str
+    value: Value, node: _Node | None, since: int, moved: int | None, printing: _Printing, indent: int, key: str
 ) -> None:
-    """Print as `lines.pretty` does: what has no node of its own is printed in one go."""
+    """Print as `lines.pretty` does: what has no node of its own and is not long is printed in one go."""
+    if printing.passes(value, indent):
+        return
     empty = not value and isinstance(value, (dict, list))
     told = _told(node, since, moved, empty=empty)
-    number = len(found) + 1
-    if node is None or not isinstance(value, (dict, list)) or empty or not (node.inside or node.lost is not None):
-        found.extend([BlamedLine(line, told) for line in block(value, number=number, indent=indent, key=key)])
+    plain = node is None or not (node.inside or node.lost is not None)
+    if (
+        not isinstance(value, (dict, list))
+        or empty
+        or (plain and indent >= _HIGH_UP and len(value) <= _SHORT and height(value) <= _SHORT)
+    ):
+        for line in block(value, number=printing.number, indent=indent, key=key):
+            printing.put(line, told)
         return
     opening, closing = BRACKETS[type(value)]
-    found.append(BlamedLine(Line(number, indent, key, (opening,)), told))
+    printing.put(Line(printing.number, indent, key, (opening,)), told)
     for token, _words, member in _members(value):
-        below = node.inside.get(token)
+        below = None if node is None else node.inside.get(token)
         _print(
             member,
             below,
             since if below is None else below.since,
             moved if below is None else _newest(moved, below.moved),
-            found,
+            printing,
             indent + 1,
             key_text(token) if isinstance(value, dict) else "",
         )
-    found.append(BlamedLine(Line(len(found) + 1, indent, "", (closing,)), told._replace(lost=None)))
+    printing.put(Line(printing.number, indent, "", (closing,)), told._replace(lost=None))
 
 
 def _as_json(node: _Node) -> Value:

@@ -52,6 +52,8 @@ def proven(versions: list[Value]) -> list[Field]:
     lines = found.lines(versions[-1])
     assert "\n".join(line.line.text for line in lines) == pretty(versions[-1])
     assert [line.line.number for line in lines] == list(range(1, len(lines) + 1))
+    for first in (1, 2, 5, len(lines)):
+        assert found.lines(versions[-1], first=first, most=4) == lines[first - 1 : first + 3]
     # Each field is one line, in the same order, and the line says the same.
     bare = [line.told for line in lines if line.line.value not in {"{", "}", "[", "]"}]
     assert bare == [field.told for field in fields]
