@@ -10,13 +10,16 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test setup lint format bench torture real contract docs pictures lock clean help
+.PHONY: demo test slow setup lint format bench torture real contract docs pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
 
-test: setup ## Run the tests, without those of the proofs (ARGS="-k plans" for some of them)
+test: setup ## Run the everyday tests (ARGS="-k plans" for some of them)
 	@$(BIN)/python -m tests.side_by_side $(ARGS)
+
+slow: setup ## Run the tests that take long: whole processes killed, long pages, memory (ARGS="-k demo" for some)
+	@$(BIN)/python -m pytest -q -m slow --ignore=tests/torture $(ARGS)
 
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 

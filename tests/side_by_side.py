@@ -25,8 +25,8 @@ def main() -> int:
         claims = folder / "claims"
         claims.mkdir()
         environment = {**os.environ, "TESTS_CLAIMS": str(claims)}
-        # The proofs' own tests play histories for minutes: `make torture` runs them before the proofs.
-        command = [*pytest, "-p", "tests.claiming", "--ignore=tests/torture"]
+        # `make slow` runs the slow ones, and `make torture` those that play histories for minutes.
+        command = [*pytest, "-p", "tests.claiming", "-m", "not slow", "--ignore=tests/torture"]
         others = []
         for number in range(2, RUNS + 1):
             with (folder / f"run-{number}").open("w", encoding="utf-8") as said:

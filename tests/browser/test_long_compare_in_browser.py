@@ -42,6 +42,7 @@ def address(config: TrackedConfig, query: str = "?from=1&to=live") -> str:
     return f"/tenants/trackedconfig/{config.pk}/compare/{query}"
 
 
+@pytest.mark.slow
 def test_a_long_comparison_is_read_by_keyboard_and_nothing_in_it_runs(
     emea: TrackedConfig, new_page: OpenPage, log_in: LogIn, browser: Browser, live_server: Any
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_long_comparison_is_read_by_keyboard_and_nothing_in_it_runs(
         context.close()
 
 
+@pytest.mark.slow
 def test_without_a_script_every_part_gap_place_and_find_is_a_link_away(
     emea: TrackedConfig, new_page: OpenPage, log_in: LogIn
 ) -> None:

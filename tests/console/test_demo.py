@@ -119,6 +119,7 @@ def demo() -> Iterator[Demo]:
     shutil.rmtree(place)
 
 
+@pytest.mark.slow
 def test_everything_starts_survives_a_kill_of_each_part_and_stops_together(demo: Demo) -> None:
     demo.start()
     said = demo.until("ready after")

@@ -139,6 +139,7 @@ def test_the_command_narrows_as_the_page_does(bank: Tenant, tmp_path: Path) -> N
     assert [one["seq"] for one in payloads(file.read_bytes())] == [6]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_forty_times_the_rows_take_no_more_memory(database_url: str, tmp_path: Path, form: str) -> None:

@@ -15,6 +15,7 @@ from tests import world as making
 from tests.tenants.running import ROOT, add_words, run_process
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_commands_run_as_processes_with_their_exit_codes(
     practice: PracticeServer, secret_file: Path, database_url: str
