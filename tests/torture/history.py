@@ -216,7 +216,8 @@ class History:
         if elapsed > QUIET_AFTER:
             self.plan.quiet = True
         if elapsed > LONGEST:
-            self.stuck = True
+            # What is stored is not what was approved: nothing more may be sent, and a person has to close it.
+            self.stuck = self.people is None or "body altered" not in self.people.deeds
             return True
         if self.queue or self.stage.next_event() is not None:
             return False

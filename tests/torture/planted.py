@@ -43,7 +43,7 @@ ANSWERS: Final = (
                 "proven = ours or confirmed",
             )
         ],
-        hint=43,
+        hint=2,
         way="people",
     ),
     Mutant(
@@ -56,7 +56,7 @@ ANSWERS: Final = (
                 '"outcome": SendOutcome.REFUSED if answer.status == 409 else _OUTCOME_OF_REFUSAL[no.refusal],',
             )
         ],
-        hint=77,
+        hint=205,
     ),
     Mutant(
         name="a 412 ends it unseen",
@@ -78,7 +78,7 @@ ANSWERS: Final = (
                 ),
             ),
         ],
-        hint=14,
+        hint=57,
     ),
     Mutant(
         name="no read-back",
@@ -95,7 +95,7 @@ ANSWERS: Final = (
                 ),
             )
         ],
-        hint=12,
+        hint=2,
     ),
     Mutant(
         name="a foreign author is ignored",
@@ -133,7 +133,7 @@ ANSWERS: Final = (
 """,
             )
         ],
-        hint=3,
+        hint=94,
     ),
 )
 
@@ -148,7 +148,7 @@ SENDING: Final = (
                 "pk=attempt.pk",
             ),
         ],
-        hint=583,
+        hint=114,
     ),
     Mutant(
         name="retry in the client",

@@ -81,7 +81,7 @@ PEOPLE: Final = (
                 "        and live.digest == guarded.base_digest\n",
             ),
         ],
-        hint=63,
+        hint=33,
         way="people",
     ),
 )
@@ -97,7 +97,7 @@ WIRE: Final = (
                 "    total=3, allowed_methods=None\n",
             )
         ],
-        hint=20,
+        hint=5,
         way="wire",
     ),
     Mutant(
@@ -129,7 +129,7 @@ WIRE: Final = (
                 '    if body and encoding not in ("", "identity", "gzip"):\n',
             ),
         ],
-        hint=30,
+        hint=1,
         way="wire",
     ),
 )
