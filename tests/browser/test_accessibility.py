@@ -18,7 +18,8 @@ def night() -> PageWorld:
     return page_world.build()
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_fault_that_axe_can_find(
     night: PageWorld, browser: Browser, live_server: Any, log_in: Callable[..., None], scheme: Any
 ) -> None:
