@@ -40,6 +40,8 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := sorted(set(options.proofs) - set(names)):
         parser.error(f"there is no proof called {unknown[0]}; there are {', '.join(names)}")
+    # Servers and workers that were started end with whoever started them, whatever ends that.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     logging.disable(logging.CRITICAL)
@@ -86,9 +88,10 @@ def _started(proof: Proof, arguments: Sequence[str]) -> Iterator[subprocess.Pope
         try:
             yield process
         finally:
-            if process.poll() is None:
-                # Its servers end with it, as they do when somebody presses Ctrl-C.
-                process.send_signal(signal.SIGINT)
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+            process.kill()
 
 
 def _do(proofs: Sequence[Proof], options: argparse.Namespace, *, deadline: float | None) -> bool:
