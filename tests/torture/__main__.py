@@ -49,7 +49,7 @@ def main() -> int:
         return _history(options.history)
     wanted = [
         proof
-        for proof in sorted(PROOFS, key=lambda one: one.name == "simulation")
+        for proof in sorted(PROOFS, key=lambda one: one.name in ("mutants", "schedules"))
         if proof.name in options.proofs or (not options.proofs and (proof.in_a_round or options.scale is Scale.RELEASE))
     ]
     deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
