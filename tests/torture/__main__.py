@@ -60,7 +60,7 @@ def main() -> int:
         for proof, other in others:
             try:
                 said, _ = other.communicate(
-                    timeout=None if deadline is None else max(0.0, deadline - time.monotonic()) + GRACE
+                    timeout=None if deadline is None else max(1.0, deadline + GRACE - time.monotonic())
                 )
             except subprocess.TimeoutExpired:
                 _say(f"== {proof.title}: not finished, for want of time.\n\n")
