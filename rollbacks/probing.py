@@ -17,13 +17,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, driving, facts, guards, one_object, plans, probes, proofs, surveys
+from rollbacks import audit, driving, facts, guards, last_checks, one_object, plans, probes, proofs, surveys
 from rollbacks.models import GuardProbe
 from rollbacks.probes import Answered, Part, Result, Shown, Stale, State
 from rollbacks.refusals import Told
 from tenants import archive, connections, durability, object_paths, trail
 from tenants.documents import InvalidDocument
-from tenants.models import Snapshot, Tenant, TrackedConfig
+from tenants.models import Snapshot, TrackedConfig
 from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, error_body
 from tenants.resource_types import Refusal, ResourceType, catalogue, projection, understand
 
@@ -102,7 +102,7 @@ def _begin(config: TrackedConfig, rtype: ResourceType, live: surveys.Live, *, ac
         _require(
             [
                 guards.check_durability(durability.why_not()),
-                _not_frozen(config.tenant),
+                last_checks.not_frozen(config.tenant),
                 guards.check_in_flight(one_object.open_attempt_sentence(locked)),
             ]
         )
@@ -120,11 +120,6 @@ def _begin(config: TrackedConfig, rtype: ResourceType, live: surveys.Live, *, ac
             driven_until=now + _LEASE,
             level_before=proofs.proof_of(config.tenant, rtype).level(live.base.etag),
         )
-
-
-def _not_frozen(tenant: Tenant) -> guards.Check:
-    row = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-    return guards.check_tenant(frozen=row.frozen, reason=row.frozen_reason, name=row.name)
 
 
 @dataclass(slots=True)
@@ -187,7 +182,7 @@ class _Prober:
             older_etag=facts.bytes_or_none(older.etag) if older is not None else None,
         )
         with transaction.atomic():
-            _require([_not_frozen(self.probe.tenant)])
+            _require([last_checks.not_frozen(self.probe.tenant)])
             said = {
                 "part": part.value,
                 "client_id": self.platform.client_id,

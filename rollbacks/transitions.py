@@ -13,14 +13,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, explaining, facts, guards, labelled, one_object, proofs, propagation, queueing, stepping
+from rollbacks import audit, explaining, facts, guards, last_checks, one_object, propagation, queueing, stepping
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, Rollback, Send
 from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
 from rollbacks.verdicts import Verdict
-from tenants import durability
-from tenants.models import Snapshot, Tenant, TrackedConfig
+from tenants.models import Snapshot, TrackedConfig
 
 _OUTCOME_OF_STATE: dict[State, str] = {
     State.APPLYING: "ok",
@@ -258,16 +257,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         now = timezone.now()
         if locked.expires_at <= now:
             raise IllegalMove(State.EXPIRED, State.APPLYING)
-        tenant = locked.tenant
-        checks = [
-            guards.check_durability(durability.why_not()),
-            _not_frozen(tenant),
-            guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
-            one_object.check_no_newer_live(locked, same),
-            proofs.check_level(locked),
-            labelled.check_of(locked),
-            _approvals_before_sending(locked),
-        ]
+        checks = last_checks.before_attempt(locked, config, same=same, steps=steps)
         if any(check.refuses for check in checks):
             raise RunRefused(checks)
         _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)
@@ -276,37 +266,14 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         )
 
 
-def _approvals_before_sending(rollback: Rollback) -> guards.Check:
-    check = guards.check_approvals(needed=rollback.approvals_needed, given=facts.approvals_given(rollback))
-    if check.standing is guards.Standing.PENDING:
-        return guards.Check(check.guard, check.title, guards.Standing.REFUSES, f"{check.message} Nothing was sent.")
-    return check
-
-
-def _not_frozen(tenant: Tenant) -> guards.Check:
-    """Check the freeze under the tenant's lock, so that one that is being set is waited for and not overlooked."""
-    row = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-    return guards.check_tenant(frozen=row.frozen, reason=row.frozen_reason, name=row.name)
-
-
 def begin_send(
     attempt: Attempt, *, lease: Lease, horizon_seconds: float, race_window_ms: int | None, client_id: str = ""
 ) -> Send:
-    """Make durable that the bytes may leave now; raise LeaseLost or RunRefused, and nothing leaves then.
-
-    An attempt outlives its worker, so a freeze may have come long after T1, and a step comes long after the approval:
-    what is stored must still be what was signed.
-    """
+    """Make durable that the bytes may leave now; raise LeaseLost or RunRefused, and nothing leaves then."""
     with transaction.atomic():
-        durable = guards.check_durability(durability.why_not())
-        if durable.refuses:
-            raise RunRefused([durable])
-        frozen = _not_frozen(attempt.rollback.tenant)
-        if frozen.refuses:
-            raise RunRefused([frozen])
-        changed = stepping.check_still_signed(attempt)
-        if changed.refuses:
-            raise RunRefused([changed])
+        refusing = last_checks.before_send(attempt)
+        if refusing is not None:
+            raise RunRefused([refusing])
         now = timezone.now()
         held = Attempt.objects.filter(
             pk=attempt.pk, state=Attempt.State.OPEN, driver=lease.driver, driven_until__gt=now

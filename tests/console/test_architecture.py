@@ -49,7 +49,7 @@ def test_a_module_without_a_place_fails(copy: Path, app: str) -> None:
             "Decisions are pure: no database, no HTTP, no queue BROKEN",
         ),
         ("rollbacks/actions.py", "from tenants import admin", "Nobody imports an admin BROKEN"),
-        ("rollbacks/models.py", "import requests", "Only tenants.remote speaks HTTP BROKEN"),
+        ("rollbacks/models/requests.py", "import requests", "Only tenants.remote speaks HTTP BROKEN"),
         (
             "console/practice/assist.py",
             "from tenants import documents",

@@ -324,8 +324,8 @@ RECORDING: Final = (
         patches=[
             Patch(
                 "rollbacks.transitions",
-                "    with transaction.atomic():\n        durable = guards",
-                "    with suppress(OperationalError), transaction.atomic():\n        durable = guards",
+                "    with transaction.atomic():\n        refusing = last",
+                "    with suppress(OperationalError), transaction.atomic():\n        refusing = last",
             ),
             Patch(
                 "rollbacks.transitions",

@@ -12,7 +12,7 @@ PEOPLE: Final = (
     Mutant(
         name="approvals are not counted in T1",
         breaks="T1 does not ask whether the approvals of this very plan are there",
-        patches=[Patch("rollbacks.transitions", "            _approvals_before_sending(locked),\n", "")],
+        patches=[Patch("rollbacks.last_checks", "        _approved(rollback),\n", "")],
         hint=23,
         way="people",
     ),
@@ -43,7 +43,7 @@ PEOPLE: Final = (
         breaks="neither T1 nor a send asks whether the tenant is frozen by now",
         patches=[
             Patch(
-                "rollbacks.transitions",
+                "rollbacks.last_checks",
                 "    return guards.check_tenant(frozen=row.frozen,",
                 "    return guards.check_tenant(frozen=False,",
             )
@@ -56,8 +56,8 @@ PEOPLE: Final = (
         breaks="two attempts may be open on one object: the partial unique index and T1's check before it are gone",
         patches=[
             Patch(
-                "rollbacks.transitions",
-                "            guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),\n",
+                "rollbacks.last_checks",
+                "        guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),\n",
                 "",
             )
         ],

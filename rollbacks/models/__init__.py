@@ -1,0 +1,25 @@
+"""Rollbacks, their steps, who approved them, every attempt and send, the audit trail, and its checkpoints.
+
+The trail points to what it speaks of, so everything it points to is protected from deletion. What must never happen is
+refused by the database: a second open attempt on an object, a second approval by the same person, a gap or a fork in a
+tenant's chain, a change of an entry.
+"""
+
+from rollbacks.models.attempts import Attempt, PropagationWatch, Send
+from rollbacks.models.probes import GuardProbe
+from rollbacks.models.requests import Approval, Rollback, Step
+from rollbacks.models.trail import AuditEntry, AuditHead, Checkpoint, SinkState
+
+__all__ = [
+    "Approval",
+    "Attempt",
+    "AuditEntry",
+    "AuditHead",
+    "Checkpoint",
+    "GuardProbe",
+    "PropagationWatch",
+    "Rollback",
+    "Send",
+    "SinkState",
+    "Step",
+]
