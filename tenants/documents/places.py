@@ -203,7 +203,9 @@ def _telling(filled: list[list[Value]], grain: Grain) -> str | None:
     """Find the member that tells the items of all lists apart: the first that finds an item again, else the first."""
     objects = [[item for item in items if isinstance(item, dict)] for items in filled]
     first = None
-    for key in (*grain.identity_keys, *(key for key in objects[-1][0] if key not in grain.identity_keys)):
+    # Two words are taken: an item by itself, and by what it holds.
+    spoken_for = {*grain.identity_keys, "", _CONTENT}
+    for key in (*grain.identity_keys, *(key for key in objects[-1][0] if key not in spoken_for)):
         tokens = [unique_tokens(items, key, text_only=key not in grain.identity_keys) for items in objects]
         sets = [set(one) for one in tokens if one is not None]
         if len(sets) < len(objects):

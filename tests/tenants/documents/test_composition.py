@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tenants.documents import (
     Choice,
@@ -17,20 +15,14 @@ from tenants.documents import (
     NotAPart,
     Side,
     Touched,
-    Value,
     composed,
     load,
     locate,
     parts,
     place_text,
-    same,
     to_text,
 )
-from tests.tenants.documents.corpora import unhurried, values
-from tests.tenants.documents.test_difference import items
-
-if TYPE_CHECKING:
-    import random
+from tenants.documents.canonical import digest
 
 GRAIN = Grain()
 
@@ -277,6 +269,12 @@ def test_a_null_that_is_as_good_as_nothing_is_no_difference() -> None:
     assert value_of(made) == {"title": "Lead"}
 
 
+@pytest.mark.parametrize("member", ["", "sha256"])
+def test_a_member_whose_name_means_something_else_in_a_place_names_no_item(member: str) -> None:
+    found = [place for _, place in places_of({"tags": [{member: "emea"}]}, {"tags": []})]
+    assert found == [f"/tags/sha256={digest(load(raw({member: 'emea'})))[:12]}"]
+
+
 def test_places_told_apart_by_other_members_may_be_one() -> None:
     def place(pointer: str, *documents: Any) -> Any:
         here, there = (load(raw(one)) for one in documents)
@@ -294,167 +292,3 @@ def test_places_told_apart_by_other_members_may_be_one() -> None:
     order = place("/r/order:id=1", {"r": [{"id": 1, "x": 1}]}, {"r": [{"id": 1, "x": 2}]})
     assert not touched.may_be(order)
     assert Touched([keyed[:2]]).may_be(order)
-
-
-# --- properties ------------------------------------------------------------------------------------------------------
-
-fewer = settings(unhurried, max_examples=60)
-documents = st.dictionaries(st.sampled_from("abcd"), st.one_of(values, st.lists(items, max_size=6)), max_size=4)
-
-
-@fewer
-@given(documents, documents)
-def test_keeping_nothing_gives_the_target_and_keeping_everything_gives_live_byte_for_byte(
-    live: Value, target: Value
-) -> None:
-    nothing = chosen(live, target)
-    assert nothing.overlaps == ()
-    assert same(load(nothing.raw), target)
-    here = side(live)
-    every = Choice(keep=[one.place for one in parts(here.value, load(raw(target)), grain=GRAIN)])
-    kept = composed(base=here, live=here, other=side(target), grain=GRAIN, choice=every)
-    assert (kept.raw, kept.overlaps) == (here.raw, ())
-
-
-@fewer
-@given(documents, documents, st.randoms(use_true_random=False))
-def test_whatever_is_kept_exactly_that_still_differs_from_the_target_and_exactly_the_rest_from_live(
-    live: Value, target: Value, chance: random.Random
-) -> None:
-    here, there = side(live), side(target)
-    every = [one.place for one in parts(here.value, there.value, grain=GRAIN)]
-    keep = [place for place in every if chance.random() < 0.5]
-    found = composed(base=here, live=here, other=there, grain=GRAIN, choice=Choice(keep=keep))
-    # Each is found again by what it is called.
-    for place in every:
-        assert locate(place_text(place), base=here.value, live=here.value, other=there.value, grain=GRAIN) == place
-    if found.overlaps:
-        assert all(one.order for one in found.overlaps)
-        return
-
-    def held(one: Value, other: Value) -> set[str]:
-        return {place_text(part.place) for part in parts(one, other, grain=GRAIN) if part.change.kind != "moved"}
-
-    def told(places: list[Any]) -> set[str]:
-        return {text for text in map(place_text, places) if "/order:" not in text}
-
-    made = load(found.raw)
-    assert held(here.value, made) == told([place for place in every if place not in keep])
-    assert held(made, there.value) == told(keep)
-
-
-@fewer
-@given(documents, documents)
-def test_undoing_the_last_change_gives_exactly_the_version_before_it(before: Value, after: Value) -> None:
-    found = undone(before, after, after)
-    assert found.overlaps == ()
-    assert same(load(found.raw), before)
-
-
-@fewer
-@given(documents, documents, documents)
-def test_an_undo_moves_nothing_that_the_change_did_not_touch_and_leaves_nothing_of_it_but_where_later_work_is(
-    before: Value, after: Value, live: Value
-) -> None:
-    found = undone(before, after, live)
-    if found.overlaps:
-        assert found.raw == raw(live) or len(parts(after, before, grain=GRAIN)) > 1
-        return
-    made = load(found.raw)
-    touched = Touched([one.place for one in parts(after, before, grain=GRAIN)])
-    later = Touched([one.place for one in parts(after, live, grain=GRAIN)])
-    for moved in parts(live, made, grain=GRAIN):
-        assert touched.may_be(moved.place)
-    for left in parts(made, before, grain=GRAIN):
-        assert later.may_be(left.place)
-
-
-class History:
-    """A history of edits of which each knows what it did, so that all but one can be done again."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
-        self.fresh = iter(range(100, 999))
-        rules = [{"id": f"r{n}", "limit": n, "on": True} for n in range(4)]
-        self.versions: list[Any] = [{"rules": rules, "words": {"hello": "Hello", "bye": "Bye"}}]
-        self.edits: list[list[tuple[Any, ...]]] = []
-
-    def edit(self) -> None:
-        """Make the next version by up to three edits of places that no other edit of this version has."""
-        value = copy.deepcopy(self.versions[-1])
-        done: list[tuple[Any, ...]] = []
-        for _ in range(self.chance.randint(1, 3)):
-            edit = self._drawn(value, done)
-            if edit is not None:
-                apply(value, edit)
-                done.append(edit)
-        self.versions.append(value)
-        self.edits.append(done)
-
-    def _drawn(self, value: Any, done: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
-        touched = {one[1] for one in done}
-        rules = [rule["id"] for rule in value["rules"] if rule["id"] not in touched]
-        kind = self.chance.choice(["set", "word", "forget", "add", "remove"])
-        if kind == "add":
-            number = next(self.fresh)
-            return ("add", f"r{number}", {"id": f"r{number}", "limit": number, "on": True})
-        if kind in {"word", "forget"}:
-            word = self.chance.choice(["hello", "bye", "hold", "wait"])
-            if word in touched or (kind == "forget" and word not in value["words"]):
-                return None
-            return (kind, word, f"{word} {next(self.fresh)}") if kind == "word" else (kind, word)
-        if not rules:
-            return None
-        one = self.chance.choice(rules)
-        return (
-            ("remove", one) if kind == "remove" else ("set", one, self.chance.choice(["limit", "on"]), next(self.fresh))
-        )
-
-
-def apply(value: Any, edit: tuple[Any, ...]) -> None:
-    kind, name, *more = edit
-    rules = value["rules"]
-    if kind == "add":
-        rules.append(copy.deepcopy(more[0]))
-    elif kind == "word":
-        value["words"][name] = more[0]
-    elif kind == "forget":
-        value["words"].pop(name, None)
-    elif kind == "remove":
-        rules[:] = [rule for rule in rules if rule["id"] != name]
-    else:
-        for rule in rules:
-            if rule["id"] == name:
-                rule[more[0]] = more[1]
-
-
-def overlapping(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Say whether two edits are of one place: of one word, of one field of a rule, or of a rule that comes or goes."""
-    if one[1] != other[1]:
-        return False
-    return not (one[0] == other[0] == "set" and one[2] != other[2])
-
-
-@fewer
-@given(st.randoms(use_true_random=False), st.integers(min_value=2, max_value=7))
-def test_undoing_any_version_is_applying_all_other_changes_or_names_what_overlaps(
-    chance: random.Random, length: int
-) -> None:
-    history = History(chance)
-    for _ in range(length):
-        history.edit()
-    live = history.versions[-1]
-    for number, done in enumerate(history.edits):
-        later = [edit for edits in history.edits[number + 1 :] for edit in edits]
-        found = undone(history.versions[number], history.versions[number + 1], live)
-        if any(overlapping(edit, other) for edit in done for other in later):
-            continue  # told or not, as the values have it: what overlaps may also have been set back
-        assert found.overlaps == ()
-        expected = copy.deepcopy(history.versions[number])
-        for edit in later:
-            apply(expected, edit)
-        made = value_of(found)
-        assert made["words"] == expected["words"]
-        assert {rule["id"]: rule for rule in made["rules"]} == {rule["id"]: rule for rule in expected["rules"]}
-        if not found.put_back:
-            assert made == expected
