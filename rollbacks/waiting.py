@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from rollbacks.models import Approval, Rollback
 from tenants import access
 from tenants.access import Role
-from tenants.models import Membership
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -32,11 +30,7 @@ def approvers_for(rollback: Rollback) -> "QuerySet[User]":
     Platform owners may decide as well; they are not named here, because nobody waits for them in particular.
     """
     return (
-        get_user_model()
-        .objects.filter(
-            pk__in=Membership.objects.filter(tenant_id=rollback.tenant_id, role=Role.APPROVER).values("user_id"),
-            is_active=True,
-        )
+        access.people_with_role(rollback.tenant_id, Role.APPROVER)
         .exclude(pk__in=Rollback.objects.filter(pk=rollback.pk).exclude(requested_by=None).values("requested_by_id"))
         .exclude(pk__in=Approval.objects.filter(rollback=rollback).values("approver_id"))
         .order_by("first_name", "username")

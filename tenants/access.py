@@ -1,15 +1,21 @@
 """Who may see which tenant, and what they may do there: the one place that decides it.
 
-A row of a tenant without a membership is in no queryset that this module gives, so a page, a search or an autocomplete
-that starts from here cannot show it. A superuser is a *platform owner* of the console: sees every tenant and holds
-every role. That is a matter of the rows on a page only; the rule that nobody approves their own rollback binds them as
-well. An inactive user and an anonymous one see nothing.
+A row of a tenant without a role of one's own is in no queryset that this module gives, so a page, a search or an
+autocomplete that starts from here cannot show it. Somebody holds the roles of their memberships, granted by hand or
+from an identity provider's claims, and those of their groups. A superuser is a *platform owner* of the console: sees
+every tenant and holds every role. That is a matter of the rows on a page only; the rule that nobody approves their own
+rollback binds them as well. An inactive user and an anonymous one see nothing.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 
+from tenants import granting
+from tenants.granting import GroupRole
 from tenants.models import Membership, Tenant, TrackedConfig
 
 if TYPE_CHECKING:
@@ -18,10 +24,26 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
     from django.db.models import QuerySet
 
-Role = Membership.Role
+Role = granting.Role
 """The roles; each of them may look."""
 OWNER = "platform owner"
 """What a refusal names as needed where no role is enough."""
+
+FREEZES: Final = (Role.OPERATOR, Role.APPROVER, Role.TENANT_ADMIN)
+"""Who may freeze a tenant and end it: stopping is anybody's who acts there."""
+ADMINISTERS: Final = (Role.TENANT_ADMIN,)
+"""Who may change a tenant's own settings, memberships and planned freezes, beside platform owners."""
+OVERRIDES_FREEZE: Final = (Role.INCIDENT,)
+"""Who may have a rollback carried out in spite of a freeze, with a reason."""
+BREAKS_GLASS: Final = (Role.INCIDENT,)
+"""Who may carry out a rollback that nobody has approved yet, in an emergency."""
+
+ADMINISTRATOR_SETS: Final = frozenset({"name", "approvals_needed", "good_after_days"})
+"""The columns of a tenant that its administrators may change.
+
+Not where the console goes and as whom (region, hosts, client, secret, organization), nor what costs others (requests)
+or cannot be taken back (retention): those are the platform owners'.
+"""
 
 
 class Refused(PermissionDenied):
@@ -60,7 +82,12 @@ def tenants_of(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[Tenant]":
         return Tenant.objects.all()
     if not user.is_active or user.pk is None:
         return Tenant.objects.none()
-    return Tenant.objects.filter(pk__in=Membership.objects.filter(user_id=user.pk).values("tenant_id"))
+    return _tenants_where(user.pk, Q())
+
+
+def tenants_concerned(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[Tenant]":
+    """Give the tenants that the user would see if they were let in: what an inactive one tries concerns them too."""
+    return Tenant.objects.all() if getattr(user, "is_superuser", False) else _tenants_where(user.pk, Q())
 
 
 def configs_of(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[TrackedConfig]":
@@ -76,7 +103,7 @@ def tenants_with_role(user: "AbstractBaseUser | AnonymousUser", *roles: Role) ->
         return Tenant.objects.all()
     if not user.is_active or user.pk is None:
         return Tenant.objects.none()
-    return Tenant.objects.filter(pk__in=Membership.objects.filter(user_id=user.pk, role__in=roles).values("tenant_id"))
+    return _tenants_where(user.pk, Q(role__in=roles))
 
 
 def roles_in(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant) -> frozenset[Role]:
@@ -85,8 +112,22 @@ def roles_in(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant) -> frozen
         return frozenset(Role)
     if not user.is_active or user.pk is None:
         return frozenset()
-    held = Membership.objects.filter(user_id=user.pk, tenant=tenant).values_list("role", flat=True)
-    return frozenset(Role(role) for role in held)
+    own = Membership.objects.filter(user_id=user.pk, tenant=tenant).order_by().values_list("role", flat=True)
+    of_groups = GroupRole.objects.filter(group__user=user.pk, tenant=tenant).order_by().values_list("role", flat=True)
+    return frozenset(Role(role) for role in own.union(of_groups))
+
+
+def people_with_role(tenant: Tenant | UUID, *roles: Role) -> "QuerySet[User]":
+    """Give the active people who hold one of the roles in the tenant, of their own or by a group; without, any role.
+
+    Platform owners, who hold every role, are not among them unless they were given one.
+    """
+    asked = Q(role__in=roles) if roles else Q()
+    return User.objects.filter(
+        Q(pk__in=Membership.objects.filter(asked, tenant=tenant).values("user_id"))
+        | Q(pk__in=User.groups.through.objects.filter(group__in=_groups(asked, tenant)).values("user_id")),
+        is_active=True,
+    )
 
 
 def may(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *roles: Role) -> bool:
@@ -123,3 +164,64 @@ def require_owner(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *, u
     if not roles_in(user, tenant):
         raise Stranger(sentence)
     raise Refused(sentence, user=user, tenant=tenant, needed=[OWNER])
+
+
+def may_grant(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant) -> bool:
+    """Tell whether the user may give and take roles in the tenant; to whom, `require_grant` says."""
+    return may(user, tenant, *ADMINISTERS)
+
+
+def require_grant(
+    user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *, to: "AbstractBaseUser", undone: str
+) -> None:
+    """Return where the user may give this person a role in the tenant; else raise Refused, or Stranger.
+
+    A tenant administrator gives nothing to themselves: whoever decides who may act does not let themselves act.
+    """
+    if owns_platform(user):
+        return
+    require(user, tenant, *ADMINISTERS)
+    if user.pk == to.pk:
+        raise Refused(
+            f"{user.get_username()} administers {tenant.slug}, and nobody gives a role to themselves. {undone} Ask "
+            f"another administrator of the tenant or a platform owner.",
+            user=user,
+            tenant=tenant,
+            needed=[OWNER],
+        )
+
+
+def require_settings(
+    user: "AbstractBaseUser | AnonymousUser", before: Tenant, after: Tenant, columns: "Sequence[str]", *, undone: str
+) -> None:
+    """Return where the user may change these columns of the tenant so; else raise Refused, or Stranger.
+
+    A tenant administrator changes ADMINISTRATOR_SETS, and asks for more approvals but never for fewer.
+    """
+    if owns_platform(user):
+        return
+    require(user, before, *ADMINISTERS)
+    beyond = sorted(set(columns) - ADMINISTRATOR_SETS)
+    if "approvals_needed" in columns and after.approvals_needed < before.approvals_needed:
+        beyond.append("fewer approvals")
+    if beyond:
+        raise Refused(
+            f"{user.get_username()} administers {before.slug}, and only a platform owner changes "
+            f"{', '.join(beyond)}. {undone}",
+            user=user,
+            tenant=before,
+            needed=[OWNER],
+        )
+
+
+def _groups(asked: Q, tenant: Tenant | UUID) -> "QuerySet[GroupRole, int]":
+    return GroupRole.objects.filter(asked, tenant=tenant).values_list("group_id", flat=True)
+
+
+def _tenants_where(user_id: int | None, condition: Q) -> "QuerySet[Tenant]":
+    if user_id is None:
+        return Tenant.objects.none()
+    return Tenant.objects.filter(
+        Q(pk__in=Membership.objects.filter(condition, user_id=user_id).values("tenant_id"))
+        | Q(pk__in=GroupRole.objects.filter(condition, group__user=user_id).values("tenant_id"))
+    )

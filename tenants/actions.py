@@ -138,17 +138,21 @@ def seal_client_secret(tenant: Tenant, client_secret: str) -> None:
 def change_tenant(tenant: Tenant, *, client_secret: str = "", acting_user: "AbstractBaseUser | None") -> None:
     """Keep the columns that were changed on this row in memory, and seal another client secret where one is given.
 
-    Only a platform owner may. The organization pinned earlier stays unless it was changed. Raises ValidationError with
-    one message for each field that is wrong.
+    A platform owner may, and the tenant's administrators what is theirs to set (`access.require_settings`). The
+    organization pinned earlier stays unless it was changed. Raises ValidationError with one message for each field
+    that is wrong.
     """
-    if acting_user is not None:
-        access.require_owner(acting_user, tenant, undone=f"{tenant.slug} was not changed.")
+    undone = f"{tenant.slug} was not changed."
+    if acting_user is not None and client_secret:
+        access.require_owner(acting_user, tenant, undone=undone)
     if client_secret:
         seal_client_secret(tenant, client_secret)
     tenant.full_clean()
     with transaction.atomic():
         before = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         changed = [name for name in TENANT_COLUMNS if getattr(before, name) != getattr(tenant, name)]
+        if acting_user is not None:
+            access.require_settings(acting_user, before, tenant, changed, undone=undone)
         told: dict[str, object] = {
             name: {"before": getattr(before, name), "after": getattr(tenant, name)} for name in changed
         }
@@ -207,25 +211,38 @@ def drop_versions(tenant: Tenant, *, shown: str, acting_user: "AbstractBaseUser 
 def grant_role(
     user: "AbstractBaseUser", tenant: Tenant, role: Role, *, acting_user: "AbstractBaseUser | None"
 ) -> Membership:
-    """Give the user a role in the tenant and return the membership. Only a platform owner may."""
+    """Give the user a role in the tenant and return the membership.
+
+    A platform owner may, and the tenant's administrators may to everybody but themselves (`access.require_grant`).
+    """
     if acting_user is not None:
-        access.require_owner(acting_user, tenant, undone="No role was granted.")
+        access.require_grant(acting_user, tenant, to=user, undone="No role was granted.")
     with transaction.atomic():
-        membership, created = Membership.objects.get_or_create(user_id=user.pk, tenant=tenant, role=role)
+        membership, created = Membership.objects.get_or_create(
+            user_id=user.pk, tenant=tenant, role=role, origin=Membership.Origin.HAND
+        )
         if created:
             trail.report(
                 "role.granted",
                 tenant=tenant,
                 actor=trail.actor_name(acting_user),
-                detail={"user": user.get_username(), "role": role.value},
+                detail={"user": user.get_username(), "role": role.value, "origin": membership.origin},
             )
     return membership
 
 
 def revoke_role(membership: Membership, *, acting_user: "AbstractBaseUser | None") -> None:
-    """Take a role away. Only a platform owner may."""
-    if acting_user is not None:
-        access.require_owner(acting_user, membership.tenant, undone="No role was revoked.")
+    """Take a role away that was granted by hand. A platform owner and the tenant's administrators may.
+
+    Raises NotPossible for a role from the identity provider: the next sign-in would bring it back.
+    """
+    if acting_user is not None and not access.owns_platform(acting_user):
+        access.require(acting_user, membership.tenant, *access.ADMINISTERS)
+    if membership.origin == Membership.Origin.CLAIMS:
+        raise NotPossible(
+            f"{membership} by what the identity provider says, and the next sign-in would bring it back. Nothing was "
+            f"revoked. Take it away there, or change which claims give roles."
+        )
     with transaction.atomic():
         gone, _by_model = Membership.objects.filter(pk=membership.pk).delete()
         if gone:
@@ -233,7 +250,7 @@ def revoke_role(membership: Membership, *, acting_user: "AbstractBaseUser | None
                 "role.revoked",
                 tenant=membership.tenant,
                 actor=trail.actor_name(acting_user),
-                detail={"user": membership.user.get_username(), "role": membership.role},
+                detail={"user": membership.user.get_username(), "role": membership.role, "origin": membership.origin},
             )
 
 
@@ -406,17 +423,17 @@ def answer_bisection(
 def freeze(tenant: Tenant, *, reason: str, acting_user: "AbstractBaseUser | None") -> None:
     """Stop every rollback in the tenant before it is sent.
 
-    Needs operator or approver; raises NotPossible without a reason.
+    Needs a role that may freeze (`access.FREEZES`); raises NotPossible without a reason.
     """
-    _require(acting_user, tenant, Role.OPERATOR, Role.APPROVER)
+    _require(acting_user, tenant, *access.FREEZES)
     if not reason.strip():
         raise NotPossible(f"{tenant.slug} was not frozen: say why, so that the next person knows when to end it.")
     _set_frozen(tenant, frozen=True, reason=reason.strip()[:300], acting_user=acting_user)
 
 
 def unfreeze(tenant: Tenant, *, acting_user: "AbstractBaseUser | None") -> None:
-    """Allow rollbacks in the tenant again. Needs operator or approver."""
-    _require(acting_user, tenant, Role.OPERATOR, Role.APPROVER)
+    """Allow rollbacks in the tenant again. Needs a role that may freeze (`access.FREEZES`)."""
+    _require(acting_user, tenant, *access.FREEZES)
     _set_frozen(tenant, frozen=False, reason="", acting_user=acting_user)
 
 

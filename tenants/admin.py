@@ -24,7 +24,7 @@ from tenants.compare_views import CompareViews
 from tenants.configuration import configuration, type_of
 from tenants.everything_views import EverythingViews
 from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
-from tenants.forms import TenantForm, TrackChoiceForm
+from tenants.forms import AdministratorForm, TenantForm, TrackChoiceForm
 from tenants.gutter import gutter
 from tenants.judging_views import JudgingViews
 from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
@@ -65,8 +65,16 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
         return access.owns_platform(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Let platform owners edit tenants."""
-        return access.owns_platform(request.user)
+        """Let platform owners edit tenants, and administrators their own."""
+        if obj is None:
+            return access.tenants_with_role(request.user, *access.ADMINISTERS).exists()
+        return isinstance(obj, Tenant) and access.may(request.user, obj, *access.ADMINISTERS)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """Give a tenant's administrators the form of what is theirs to set."""
+        if not access.owns_platform(request.user):
+            kwargs["form"] = AdministratorForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the form beside the page of facts, and the switch that freezes."""
@@ -94,7 +102,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
             "retention": retention.rule_of(tenant),
             "look_minutes": round(pacing.pace_of(tenant).look_every.total_seconds() / 60),
             "may_edit": self.has_change_permission(request, tenant),
-            "may_freeze": bool(roles & {Role.OPERATOR, Role.APPROVER}),
+            "may_freeze": not roles.isdisjoint(access.FREEZES),
             "may_track": Role.OPERATOR in roles,
             "members": tenant.memberships.select_related("user").order_by("user__username", "role"),
             "types": tenant.configs.values("resource_type").annotate(count=Count("pk")).order_by("resource_type"),
@@ -115,7 +123,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
 
     def edit_view(self, request: HttpRequest, pk: "UUID") -> HttpResponse:
         """Answer with Django's form of the tenant."""
-        access.require_owner(request.user, self.row(request, pk), undone="Only a platform owner edits a tenant.")
+        access.require(request.user, self.row(request, pk), *access.ADMINISTERS)
         return super().change_view(request, str(pk))
 
     @method_decorator(require_POST)
@@ -136,7 +144,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Tenant, form: "ModelForm[Tenant]", change: Any) -> None:
         """Hand what was filled in to the action; the page itself saves nothing."""
         values = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "client_secret"}
-        secret = form.cleaned_data["client_secret"]
+        secret = form.cleaned_data.get("client_secret", "")
         if change:
             actions.change_tenant(obj, client_secret=secret, acting_user=_user(request))
         else:

@@ -36,7 +36,7 @@ class TenantForm(_Base):
 
     class Meta:
         model = Tenant
-        fields: ClassVar = (
+        fields: ClassVar[tuple[str, ...]] = (
             "name",
             "slug",
             "region",
@@ -57,7 +57,7 @@ class TenantForm(_Base):
         self.fields["good_after_days"].required = False
         if self.instance._state.adding:  # noqa: SLF001 - Django tells it nowhere else
             self.fields["client_secret"].required = True
-        else:
+        elif "client_secret" in self.fields:
             self.fields["client_secret"].help_text = "Leave it empty to keep the one that is sealed now."
             self.fields["slug"].disabled = True
             self.fields["slug"].help_text = "Commands and the trail name the tenant so; it stays."
@@ -81,6 +81,15 @@ class TenantForm(_Base):
         elif cleaned.get("api_url") or cleaned.get("login_url"):
             self.add_error("region", "Addresses of one's own go with “custom hosts” only. Empty them or choose that.")
         return cleaned
+
+
+class AdministratorForm(TenantForm):
+    """What the administrators of a tenant may change of it."""
+
+    api_url = login_url = client_secret = None  # type: ignore[assignment]  # how Django leaves a field of the parent out
+
+    class Meta(TenantForm.Meta):
+        fields = tuple(name for name in TenantForm.Meta.fields if name in access.ADMINISTRATOR_SETS)
 
 
 class TrackChoiceForm(forms.Form):

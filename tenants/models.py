@@ -16,9 +16,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tenants import chronicle, indices, regions
+from tenants import chronicle, granting, indices, regions
 
 MODELS_BESIDE = (
+    granting.GroupRole,
+    granting.ClaimRole,
     chronicle.Label,
     chronicle.BadContentAlarm,
     chronicle.LiveSpan,
@@ -203,27 +205,30 @@ class OAuthClient(models.Model):
 
 
 class Membership(models.Model):
-    """One role of one user in one tenant; a user may hold several."""
+    """One role of one user in one tenant; a user may hold several, and one role by hand and from claims at once."""
 
-    class Role(models.TextChoices):
-        VIEWER = "viewer", "viewer: may look"
-        OPERATOR = "operator", "operator: may request and carry out rollbacks"
-        APPROVER = "approver", "approver: may approve what others requested"
-        AUDITOR = "auditor", "auditor: may read and export the audit trail"
+    Role = granting.Role
+    Origin = granting.Origin
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
+    origin = models.CharField(
+        max_length=10,
+        choices=Origin.choices,
+        default=Origin.HAND,
+        db_default="hand",
+        editable=False,
+        help_text="What came from the identity provider is replaced at each sign-in, and never by hand.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("tenant__name", "user__username", "role")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=("user", "tenant", "role"), name="membership_once"),
-            models.CheckConstraint(
-                name="membership_role_known",
-                condition=Q(role__in=["viewer", "operator", "approver", "auditor"]),
-            ),
+            models.UniqueConstraint(fields=("user", "tenant", "role", "origin"), name="membership_once"),
+            models.CheckConstraint(name="membership_role_known", condition=Q(role__in=granting.Role.values)),
+            models.CheckConstraint(name="membership_origin_known", condition=Q(origin__in=granting.Origin.values)),
         ]
 
     def __str__(self) -> str:

@@ -11,14 +11,12 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import transaction
 
-from tenants import trail
-from tenants.models import Membership, Tenant
+from tenants import access, trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -69,17 +67,8 @@ def _report(
 ) -> None:
     with transaction.atomic():
         # In one order, so that two of these do not wait for each other's heads in a ring.
-        for tenant in _tenants_of(user).order_by("pk"):
+        for tenant in access.tenants_concerned(user).order_by("pk"):
             trail.report(action, tenant=tenant, actor=trail.actor_name(actor or user), outcome=outcome, detail=detail)
-
-
-def _tenants_of(user: "AbstractBaseUser | AnonymousUser") -> "QuerySet[Tenant]":
-    """Give the tenants that the user would see if they were let in: an inactive one is refused there too."""
-    if getattr(user, "is_superuser", False):
-        return Tenant.objects.all()
-    return Tenant.objects.filter(
-        pk__in=Membership.objects.filter(user__username=user.get_username()).values("tenant_id")
-    )
 
 
 def _address() -> str:
