@@ -186,31 +186,39 @@ class _Driver:
         )
 
     def run(self) -> Attempt:
+        """Drive until the attempt is closed, the lease is somebody else's or the patience is over.
+
+        What rests on one look ends it at the second look that ends it too. That one is waited for also where the
+        patience is over by then, so that a platform whose answers take long does not keep an attempt open for good.
+        """
         started = timezone.now()
         wait = self.pace.first_wait
+        doubted = False
         while leases.claim_attempt(self.attempt, lease=self.lease):
             self.attempt.refresh_from_db()
             sends = list(self.attempt.sends.all())
             with contextlib.ExitStack() as at_once:
                 look, decision = self._look_and_judge(sends, at_once)
                 now = timezone.now()
-                if isinstance(decision, Close):
+                in_doubt = isinstance(decision, Close) and decision.rests_on_one_look and not doubted
+                if isinstance(decision, Close) and not in_doubt:
                     self._close(decision, look, sends=len(sends))
                     break
                 pause = _seconds_until(sends[-1].retry_at if sends else None, now)
                 if isinstance(decision, SendNow) and pause <= 0:
                     if not self._send(look):
                         break
-                    wait = self.pace.first_wait
+                    wait, doubted = self.pace.first_wait, False
                     continue
-            if isinstance(decision, Wait):
+            if not isinstance(decision, SendNow):
                 pause = wait
                 wait = min(wait * 1.6, self.pace.longest_wait)
-                if decision.overdue:
-                    refusal = facts.last_refusal(self.attempt)
-                    why = explaining.explain_waiting(decision, self.step, look.problem, refusal=refusal)
-                    transitions.mark_overdue(self.attempt, verdict=decision.verdict, why=why)
-            if now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
+            if isinstance(decision, Wait) and decision.overdue:
+                refusal = facts.last_refusal(self.attempt)
+                why = explaining.explain_waiting(decision, self.step, look.problem, refusal=refusal)
+                transitions.mark_overdue(self.attempt, verdict=decision.verdict, why=why)
+            doubted = in_doubt or (doubted and look.live is None)
+            if not in_doubt and now + timedelta(seconds=pause) > started + timedelta(seconds=self.pace.patience):
                 leases.release_attempt(
                     self.attempt, lease=self.lease, look_again_at=now + self._until_next_look(pause, now)
                 )

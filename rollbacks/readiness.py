@@ -10,6 +10,7 @@ overwritten in the milliseconds after it is found when the published version is 
     other content, another number, none     *conflict*: nothing is published
 
 Where the order was sent before and its answer proves nothing, the last two are *indeterminate*: it may have landed.
+That there is no draft is believed when a second look says so too (`Close.rests_on_one_look`).
 """
 
 from collections.abc import Collection, Sequence
@@ -42,6 +43,7 @@ def judge_draft(
             {**evidence, "draft": "gone", "because": "the draft is not there any more"},
             sends,
             horizon_over=horizon_over,
+            rests_on_one_look=True,
         )
     other_number = sent_version is not None and draft.version != sent_version
     if draft.digest != target_digest or other_number:
@@ -61,12 +63,17 @@ def judge_draft(
 
 
 def _ended(
-    verdict: Verdict, evidence: dict[str, object], sends: Sequence[SendOutcome], *, horizon_over: bool
+    verdict: Verdict,
+    evidence: dict[str, object],
+    sends: Sequence[SendOutcome],
+    *,
+    horizon_over: bool,
+    rests_on_one_look: bool = False,
 ) -> Decision:
     """Give that end, unless an order may have landed all the same: a 429 or a lock proves nothing of its copies."""
     if turned_away_for_certain(sends):
-        return Close(verdict, evidence)
+        return Close(verdict, evidence, rests_on_one_look=rests_on_one_look)
     if not horizon_over:
         return Wait(overdue=False, why=f"The order was turned away before, and by now {evidence['because']}.")
     because = f"it was turned away by an answer that proves nothing, and then {evidence['because']}"
-    return Close(Verdict.INDETERMINATE, {"because": because})
+    return Close(Verdict.INDETERMINATE, {"because": because}, rests_on_one_look=rests_on_one_look)

@@ -35,6 +35,10 @@ its evidence names what it `assumes`:
     overwritten)                                   equal change already stands (RFC 9110 section 13.1.1)
     other content, no author (conflict), unless    stored_as_sent: a server that alters what it stores may have stored
     every copy was turned away for certain         ours so, and its answer was lost
+
+One answer may be a gateway's and not the platform's. So what rests on one look alone (`Close.rests_on_one_look`: the
+object is not there, another ETag under the base version, an older version through the horizon) ends an attempt only
+when a second look, after a pause, ends it too. A newer version shows itself whole and needs no second look.
 """
 
 from collections.abc import Sequence
@@ -147,6 +151,8 @@ class Close:
 
     verdict: Verdict
     evidence: dict[str, object] = field(default_factory=dict)
+    rests_on_one_look: bool = False
+    """A gateway's single answer may look like this, so it is carried out only when a second look ends it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +265,7 @@ def _before_the_first_send(guarded: Guarded, live: Seen | Vanished, *, horizon_o
     if isinstance(live, Vanished):
         if guarded.earlier and not horizon_over:
             return Wait(overdue=False, why="What the step before left is not found yet.")
-        return Close(Verdict.CONFLICT, {"nothing_sent": True, "vanished": True})
+        return Close(Verdict.CONFLICT, {"nothing_sent": True, "vanished": True}, rests_on_one_look=True)
     if equals_base(guarded, live):
         return SendNow("Live equals the base.")
     if live.digest in guarded.earlier and not horizon_over:
@@ -268,15 +274,18 @@ def _before_the_first_send(guarded: Guarded, live: Seen | Vanished, *, horizon_o
     if older and not horizon_over:
         return Wait(overdue=False, why=f"A stale read shows version {live.version}.")
     # Beyond the horizon no read is stale: the object was set back, for example deleted and made again.
-    return Close(Verdict.CONFLICT, {"nothing_sent": True, "live_version": live.version})
+    evidence: dict[str, object] = {"nothing_sent": True, "live_version": live.version}
+    newer = guarded.base_version is not None and live.version is not None and live.version > guarded.base_version
+    return Close(Verdict.CONFLICT, evidence, rests_on_one_look=not newer)
 
 
 def _after_it_vanished(sends: Sequence[Sent], *, horizon_over: bool) -> Decision:
     if all(sent.outcome in _CHANGED_NOTHING for sent in sends):
-        return Close(Verdict.NOT_APPLIED, {"vanished": True})
+        return Close(Verdict.NOT_APPLIED, {"vanished": True}, rests_on_one_look=True)
     if not horizon_over:
         return Wait(overdue=False, why="The object is not found.")
-    return Close(Verdict.INDETERMINATE, {"vanished": True, "because": "the object has vanished"})
+    evidence: dict[str, object] = {"vanished": True, "because": "the object has vanished"}
+    return Close(Verdict.INDETERMINATE, evidence, rests_on_one_look=True)
 
 
 def _judge_landed(guarded: Guarded, sends: Sequence[Sent], seen: Seen) -> Close:
@@ -322,6 +331,7 @@ def _judge_unmoved(guarded: Guarded, sends: Sequence[Sent], live: Seen, *, horiz
         return Close(
             Verdict.INDETERMINATE,
             {"alarm": "etag_changed_under_constant_version", "because": "the ETag changed but the version did not"},
+            rests_on_one_look=True,
         )
     if _confirmed(guarded, sends):
         return Wait(

@@ -235,6 +235,7 @@ PLANTED: Final[dict[str, tuple[Bug, Bounds, str]]] = {
     "sent again on a new base": (Bug(keeps_base=False, judge=_never_satisfied), _ONE, "lost update"),
     "no guard": (Bug(guards=False), _ONE, "lost update"),
     "recovery without a read": (Bug(reads_first=False), _ONE, "stuck object"),
+    "one look believed": (Bug(looks_twice=False), replace(_ONE, hiccups=1), "false verdict"),
     "bytes before T1": (Bug(intent_first=False), _ONE, "unaudited write"),
     "bytes before the row of their send": (Bug(row_first=False), _ONE, "unaudited write"),
     "live taken for b + 1": (Bug(_takes_live_for_the_successor), _ONE, "false verdict"),

@@ -95,6 +95,8 @@ class Worker(NamedTuple):
     judged: int = -1
     """How many sends the verdict that it is about to record rests on."""
     leased: bool = False
+    doubts: bool = False
+    """Whether its look before this one ended the attempt and rests on that one look alone."""
 
 
 class Copy(NamedTuple):
@@ -155,6 +157,8 @@ class Bug:
     keeps_base: bool = True
     """Whether what is sent again has the guard that was approved."""
     reads_first: bool = True
+    looks_twice: bool = True
+    """Whether what rests on one look ends an attempt only at a second one."""
     checks_lease: bool = True
     intent_first: bool = True
     """Whether T1 is committed before the bytes leave."""
@@ -273,11 +277,14 @@ class Model:
     def _judge(self, world: World, number: int, worker: Worker) -> Step:
         shown = None if worker.seen == -2 else world.versions[: worker.seen]
         decision = self.decided(worker.known, shown, world.overdue)
-        if isinstance(decision, Close):
+        if isinstance(decision, Close) and decision.rests_on_one_look and self.bug.looks_twice and not worker.doubts:
+            after = self._go_on(worker)._replace(doubts=worker.leased)
+        elif isinstance(decision, Close):
             assumes = str(decision.evidence.get("assumes", ""))
             after = _closing(worker, str(decision.verdict), len(worker.known), assumes)
         elif isinstance(decision, SendNow) and len(world.sends) < self.bounds.sends:
-            after = worker._replace(at="sending", known="", seen=worker.seen if not self.bug.keeps_base else -1)
+            seen = worker.seen if not self.bug.keeps_base else -1
+            after = worker._replace(at="sending", known="", seen=seen, doubts=False)
         else:
             after = IDLE
         return Step("the verdict is asked", False, _with_worker(world, number, after))
@@ -389,11 +396,17 @@ class Model:
                 return first == ALTERED
             case "overwritten":
                 return first in (OURS, ALTERED) and len(world.versions) > 1
-            case "not_applied" | "conflict":
+            case "not_applied":
                 return OURS not in world.versions and ALTERED not in world.versions
+            case "conflict":
+                return OURS not in world.versions and ALTERED not in world.versions and self._is_told(world, 1)
             case "indeterminate":
-                return len(world.versions) > 1 or world.hiccups < self.bounds.hiccups
+                return self._is_told(world, 2)
         return False
+
+    def _is_told(self, world: World, versions: int) -> bool:
+        """Say whether there are so many versions, or reads said often enough to be believed that nothing is there."""
+        return len(world.versions) >= versions or self.bounds.hiccups - world.hiccups > 1
 
     def has_ended(self, world: World) -> bool:
         """Tell whether nothing more has to happen: closed, void, or open in a way that waits for a person.

@@ -85,11 +85,13 @@ CLASSES_OF_WRITES: Final = (
 CLASSES_OF_READS: Final = (Fault("drop"), Fault("answer", status=404), Fault("stale reads"))
 _MISSING: Final = Fault("answer", status=404)
 _NOT_THE_BASE: Final = ("weak ETag", "ETag of a gateway")
+_BELIEVED_FROM: Final = 2
+"""So many reads that did not show what stood are believed where they come one after the other: no fewer."""
 _BELIEVED: Final = (
     "the verdict is conflict, and nobody else wrote",
     "indeterminate, and the object never moved",
 )
-"""What the checker says where a read did not show what stood."""
+"""What the checker then says."""
 _DECIDED: Final = ("begin_send: before", "close_attempt: before", "PUT the object")
 
 
@@ -184,8 +186,9 @@ def follow(
         said = checking.faults_of(cast("History", one))
         said += promises.broken(cast("History", one), one.attempts)
         came.verdicts.update(checking.verdicts(cast("History", one)))
-        if any(fault.kind in _NOT_THE_BASE or fault == _MISSING for _, fault in schedule):
-            # What does not show the base, and what says that nothing is there, is believed, whoever made it so.
+        untrue = sum(fault.kind in _NOT_THE_BASE or fault == _MISSING for _, fault in schedule)
+        if untrue >= _BELIEVED_FROM:
+            # One look that does not show the base, or says that nothing is there, is doubted; a second is believed.
             said = [broken for broken in said if broken not in _BELIEVED]
         if said:
             told = "; ".join(f"{one.moments[at].what} {one.moments[at].name} ({at}): {fault}" for at, fault in schedule)

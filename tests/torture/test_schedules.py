@@ -1,12 +1,14 @@
 """Schedules of faults: each fault happens where it was placed, a slice holds, and a bug between two workers is seen."""
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from rollbacks import transitions
+from rollbacks import driving, transitions
 from rollbacks.models import Attempt
+from rollbacks.verdicts import Close, Decision, judge
 from tests.torture import checking, schedules
 from tests.torture.schedules import DEATH, PAUSE, SETTINGS, Came, Schedule, follow
 from tests.torture.solo import Ground, Play
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LEVEL_A = SETTINGS[0]
+NOT_FOUND = Fault("answer", status=404)
 
 
 def moments_of(ground: Ground, schedule: Schedule = ()) -> list[str]:
@@ -62,16 +65,38 @@ def test_who_saw_nothing_there_and_wakes_after_another_has_sent_closes_nothing(m
     with held(LEVEL_A.ground()) as ground:
         names = moments_of(ground)
         begun = names.index("commit begin_attempt")
-        missing = (names.index("GET GET the object", begun), Fault("answer", status=404))
-        asleep = (moments_of(ground, (missing,)).index("point close_attempt: before"), PAUSE)
-        with play(ground, LEVEL_A.way, dict((missing, asleep))) as one:
+        missing = (names.index("GET GET the object", begun), NOT_FOUND)
+        once_more = moments_of(ground, (missing,)).index("GET GET the object", missing[0] + 1)
+        twice = (missing, (once_more, NOT_FOUND))
+        asleep = (moments_of(ground, twice).index("point close_attempt: before"), PAUSE)
+        with play(ground, LEVEL_A.way, dict((*twice, asleep))) as one:
             one.run()
             assert Attempt.objects.get(rollback=ground.rollback).verdict == "verified"
             assert broken(one) == []
         monkeypatch.setattr(transitions, "_sends_of_locked", lambda _attempt: 0)
-        with play(ground, LEVEL_A.way, dict((missing, asleep))) as one:
+        with play(ground, LEVEL_A.way, dict((*twice, asleep))) as one:
             one.run()
             assert broken(one)
+
+
+def test_a_single_read_that_does_not_show_what_stood_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with held(LEVEL_A.ground()) as ground:
+        names = moments_of(ground)
+        at = names.index("GET GET the object", names.index("commit begin_attempt"))
+        before = names.index("before GET the object", names.index("commit begin_attempt"))
+        untrue: list[Schedule] = [((at, NOT_FOUND),), ((before, Fault("weak ETag")),)]
+        came = Came()
+        for schedule in untrue:
+            follow(ground, LEVEL_A, schedule, came, further=False, whole=True)
+        assert (came.broken, came.verdicts) == ([], {"verified": 2})
+        monkeypatch.setattr(driving, "judge", lambda *seen, **known: _believed(judge(*seen, **known)))
+        for schedule in untrue:
+            follow(ground, LEVEL_A, schedule, came, further=False, whole=True)
+        assert len(came.broken) == 2
+
+
+def _believed(decision: Decision) -> Decision:
+    return replace(decision, rests_on_one_look=False) if isinstance(decision, Close) else decision
 
 
 def test_with_transactions_that_commit_for_real_a_schedule_goes_the_same_way() -> None:
