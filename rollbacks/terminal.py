@@ -6,7 +6,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from rollbacks import applying, collateral, differences, driving, explaining, facts, propagation, step_rows, surveys
@@ -17,6 +16,7 @@ from tenants import archive
 from tenants.documents import Missing, to_text, visible
 from tenants.resource_types import catalogue
 from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
+from tenants.terminal import find_user as find_user  # noqa: PLC0414 - the commands here take it with the rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,14 +54,6 @@ def exit_code_of(rollback: Rollback) -> ExitCode:
     if rollback.state == State.APPROVED and rollback.refusals:
         return ExitCode.REFUSED if rollback.run_requested_at is None else ExitCode.OPEN
     return _EXIT_OF_STATE[State(rollback.state)]
-
-
-def find_user(name: str) -> User:
-    """Give the active user of this name; raises WrongUse."""
-    user = User.objects.filter(username=name, is_active=True).first()
-    if user is None:
-        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
-    return user
 
 
 def find_rollback(word: str) -> Rollback:

@@ -112,6 +112,15 @@ def find_snapshot(config: TrackedConfig, word: str) -> Snapshot:
     return next((snapshot for snapshot in seen if snapshot.etag is not None), seen[0])
 
 
+def find_seen(config: TrackedConfig, word: str) -> Snapshot:
+    """Give the snapshot that a word names, where `live` is what was last seen live; raises NotFound."""
+    if word != LIVE:
+        return find_snapshot(config, word)
+    if config.live is None:
+        raise NotFound(f"{config.address} has not been seen yet. Nothing was done.")
+    return config.live
+
+
 def _labelled(config: TrackedConfig, word: str) -> Snapshot:
     found = labelling.newest(config, labelling.NAMES[word])
     if found is None:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
@@ -78,6 +79,14 @@ class Stopped(CommandError):
 
     def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(sentence, returncode=code)
+
+
+def find_user(name: str) -> User:
+    """Give the active user of this name; raises WrongUse."""
+    user = User.objects.filter(username=name, is_active=True).first()
+    if user is None:
+        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
+    return user
 
 
 def explain(error: Exception) -> CommandError | None:

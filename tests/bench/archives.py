@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import logging
 import os
 import platform
 import random
@@ -20,15 +19,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import django
-
-from tests.bench import pages
+from tests.bench import durable, pages
 from tests.bench.histories import rounds
 from tests.contract.installing import NotInstalled, install
 
@@ -99,34 +95,10 @@ def main() -> int:
     options = parser.parse_args()
     size = Size(options.configs, options.versions, min(options.timed, options.versions - 1), options.reads)
     run = Run(size, load=os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan"))
-    # A short path: it holds a socket.
-    with tempfile.TemporaryDirectory(prefix="vault-bench-") as folder:
-        Path(folder).chmod(0o755)
-        os.environ.update(
-            DJANGO_SETTINGS_MODULE="console.settings",
-            CONSOLE_DATA_DIR=folder,
-            SECRET_KEY="only for measuring " * 3,
-            CONSOLE_SECRET_KEYS="dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGU=",
-            ALLOWED_HOSTS="127.0.0.1",
-        )
-        for name in ("DATABASE_URL", "DATABASE_URL_FILE", "DEBUG"):
-            os.environ.pop(name, None)
-        django.setup()
-        logging.disable(logging.WARNING)
-        from django.core.management import call_command  # noqa: PLC0415 - after the settings are read
-        from django.db import connections  # noqa: PLC0415
-
-        from console import embedded  # noqa: PLC0415
-
-        embedded.ensure_running()
-        call_command("migrate", verbosity=0)
-        try:
-            measure_ours(run)
-            measure_peers(run)
-        finally:
-            connections.close_all()
-            embedded.Cluster(Path(folder)).leave()
-        measure_git(run, Path(folder) / "git")
+    with durable.database() as folder:
+        measure_ours(run)
+        measure_peers(run)
+        measure_git(run, folder / "git")
     text = section(run)
     sys.stdout.write(f"{text}\n")
     whole = (size.configs, size.versions) == (200, 100)

@@ -8,18 +8,17 @@ stand beside, say more than the clock.
 
 import argparse
 import json
-import logging
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import django
 import psutil
+
+from tests.bench import durable
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -36,39 +35,15 @@ def main() -> int:
     parser.add_argument("--entries", type=int, default=100_000, help="how long the verified trail is (default 100,000)")
     parser.add_argument("--appends", type=int, default=APPENDS, help=f"how many each way (default {APPENDS:,})")
     options = parser.parse_args()
-    # A short path: it holds a socket.
-    with tempfile.TemporaryDirectory(prefix="vault-bench-") as folder:
-        Path(folder).chmod(0o755)
-        os.environ.update(
-            DJANGO_SETTINGS_MODULE="console.settings",
-            CONSOLE_DATA_DIR=folder,
-            SECRET_KEY="only for measuring " * 3,
-            CONSOLE_SECRET_KEYS="dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGU=",
-            CONSOLE_CHECKPOINT_KEY="dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGU=",
-            ALLOWED_HOSTS="127.0.0.1",
+    with durable.database() as folder:
+        from tests.bench import appending  # noqa: PLC0415 - after the settings are read
+
+        _print(
+            _durability(),
+            *appending.lines(options.appends, folder=folder),
+            *_verification(options.entries),
+            *_peers(),
         )
-        for name in ("DATABASE_URL", "DATABASE_URL_FILE", "DEBUG"):
-            os.environ.pop(name, None)
-        django.setup()
-        logging.disable(logging.WARNING)
-        from django.core.management import call_command  # noqa: PLC0415 - after the settings are read
-        from django.db import connections  # noqa: PLC0415
-
-        from console import embedded  # noqa: PLC0415
-        from tests.bench import appending  # noqa: PLC0415
-
-        embedded.ensure_running()
-        call_command("migrate", verbosity=0)
-        try:
-            _print(
-                _durability(),
-                *appending.lines(options.appends, folder=Path(folder)),
-                *_verification(options.entries),
-                *_peers(),
-            )
-        finally:
-            connections.close_all()
-            embedded.Cluster(Path(folder)).leave()
     return 0
 
 

@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import User
-
 from tenants import actions, addresses, bisections, comparing
 from tenants.bisecting import Said
 from tenants.documents.labels import visible
-from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+from tenants.terminal import ExitCode, TerminalCommand, WrongUse, find_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -36,13 +34,13 @@ class Command(TerminalCommand):
         parser.add_argument("--as", dest="user", metavar="USER", help="who says so; default: this terminal")
 
     def run(self, **options: Any) -> ExitCode:
-        user = _user(options["user"])
+        user = find_user(options["user"]) if options["user"] else None
         config = addresses.find_config(user, (options["tenant"], options["address"]))
         words = options["versions"]
         if options["step"] == "start":
             if len(words) != 2:
                 raise WrongUse("Write start GOOD BAD: a version that worked and a later one that does not.")
-            good, bad = (self._snapshot(config, word) for word in words)
+            good, bad = (addresses.find_seen(config, word) for word in words)
             started = actions.start_bisection(config, good, bad, acting_user=user)
             return self._show(bisections.search(started))
         bisection = _search_of(config, options["search"])
@@ -51,18 +49,11 @@ class Command(TerminalCommand):
             return self._show(now)
         if len(words) > 1:
             raise WrongUse("Answer for one version at a time. Nothing was kept.")
-        snapshot = self._snapshot(config, words[0]) if words else now.ask
+        snapshot = addresses.find_seen(config, words[0]) if words else now.ask
         if snapshot is None:
             raise WrongUse("This search has ended. Nothing was kept; name a version to judge it all the same.")
         said = Said(options["step"])
         return self._show(actions.answer_bisection(bisection, snapshot, said, note=options["note"], acting_user=user))
-
-    def _snapshot(self, config: "TrackedConfig", word: str) -> "Snapshot":
-        if word != addresses.LIVE:
-            return addresses.find_snapshot(config, word)
-        if config.live is None:
-            raise WrongUse(f"{config.address} has not been seen yet. Nothing was done.")
-        return config.live
 
     def _show(self, search: "Search") -> ExitCode:
         if self.as_json:
@@ -110,15 +101,6 @@ def _search_of(config: "TrackedConfig", word: str) -> "Bisection":
     if not found or (word and len(found) > 1):
         raise WrongUse(f"{word!r} is the id of no search, or of several, of {config.address}. Nothing was done.")
     return found[0]
-
-
-def _user(name: str | None) -> User | None:
-    if not name:
-        return None
-    user = User.objects.filter(username=name, is_active=True).first()
-    if user is None:
-        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
-    return user
 
 
 def _as_json(search: "Search") -> "dict[str, Value]":

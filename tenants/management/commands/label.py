@@ -2,17 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import User
-
 from tenants import actions, addresses, labelling
 from tenants.chronicle import Label
-from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+from tenants.terminal import ExitCode, TerminalCommand, WrongUse, find_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from tenants.documents import Value
-    from tenants.models import Snapshot, TrackedConfig
+    from tenants.models import TrackedConfig
 
 
 class Command(TerminalCommand):
@@ -29,11 +27,11 @@ class Command(TerminalCommand):
         parser.add_argument("--as", dest="user", metavar="USER", help="who says so; default: this terminal")
 
     def run(self, **options: Any) -> ExitCode:
-        user = _user(options["user"])
+        user = find_user(options["user"]) if options["user"] else None
         config = addresses.find_config(user, (options["tenant"], options["address"]))
         if options["version"] is None:
             return self._list(config, everything=options["all"])
-        snapshot = self._snapshot(config, options["version"])
+        snapshot = addresses.find_seen(config, options["version"])
         if options["withdraw"] == bool(options["word"]):
             raise WrongUse("Write good or bad, or --withdraw. Nothing was done.")
         if options["withdraw"]:
@@ -47,13 +45,6 @@ class Command(TerminalCommand):
         label = actions.label_version(snapshot, word, reason=options["reason"], acting_user=user)
         self._say(label, f"v{snapshot.version} of {config.address} is labelled {word.label}.")
         return ExitCode.DONE
-
-    def _snapshot(self, config: "TrackedConfig", word: str) -> "Snapshot":
-        if word != addresses.LIVE:
-            return addresses.find_snapshot(config, word)
-        if config.live is None:
-            raise WrongUse(f"{config.address} has not been seen yet. Nothing was done.")
-        return config.live
 
     def _say(self, label: Label, sentence: str) -> None:
         if self.as_json:
@@ -83,15 +74,6 @@ class Command(TerminalCommand):
                 ),
             )
         return ExitCode.DONE
-
-
-def _user(name: str | None) -> User | None:
-    if not name:
-        return None
-    user = User.objects.filter(username=name, is_active=True).first()
-    if user is None:
-        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
-    return user
 
 
 def _as_json(label: Label) -> "dict[str, Value]":
