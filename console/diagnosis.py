@@ -22,6 +22,7 @@ from django.utils import timezone
 from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
+from rollbacks import notices
 from tenants import durability, reach, retention, weighing
 from tenants.models import OAuthClient, RequestBudget, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
@@ -57,6 +58,7 @@ def _findings() -> Iterator[Finding]:
         if migrations.state == "works":
             yield from trail_diagnosis.findings()
             yield from _archive()
+            yield _notices()
     broker = _broker()
     yield broker
     if broker.state == "works":
@@ -255,6 +257,38 @@ def _schedule() -> Finding:
         "so drift is not noticed and an open rollback is not driven on.",
         f"Run: {_how_to_run_a_worker()}",
     )
+
+
+def _notices() -> Finding:
+    """Say whether people are told outside the console, and what could not be delivered."""
+    ways = [
+        *(["by e-mail"] if settings.CONSOLE_SENDS_EMAIL else []),
+        *(["to the webhook"] if settings.CONSOLE_NOTICE_WEBHOOK else []),
+    ]
+    if not ways:
+        return Finding(
+            "notices",
+            "look",
+            "Nobody is told outside the console that a rollback waits for them.",
+            "Set EMAIL_URL and EMAIL_FROM, or CONSOLE_NOTICE_WEBHOOK.",
+        )
+    troubled = notices.troubled()
+    first = troubled.first()
+    if first is not None:
+        return Finding(
+            "notices",
+            "broken",
+            f"{troubled.count()} notices were not taken; the first by {first.get_channel_display()}: {first.problem}",
+            "Mend the receiver; what is not a day old is tried again by itself.",
+        )
+    if not settings.CONSOLE_URL:
+        return Finding(
+            "notices",
+            "look",
+            f"People are told {' and '.join(ways)}, without the address of this console: a link is only a path.",
+            "Set CONSOLE_URL, such as https://console.example.com.",
+        )
+    return Finding("notices", "works", f"People are told {' and '.join(ways)}; everything was taken.")
 
 
 def _reach() -> Finding:

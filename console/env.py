@@ -22,11 +22,13 @@ import secrets
 import sys
 import urllib.parse
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +38,7 @@ NO = frozenset({"0", "false", "no", "off"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
 BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket"})
+MAIL_SCHEMES = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 KEPT = "environment"
 KEY_BYTES = 32
 MAKE_KEY = 'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
@@ -43,6 +46,19 @@ DEBUG_HINT = "make demo and DEBUG=on make it for you and keep it in the data fol
 PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9_.\[\]:-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """Through which server e-mail leaves, and who it says that it is from."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    start_tls: bool
+    tls: bool
+    sender: str
 
 
 class UnreadableEnvironment(ImproperlyConfigured):
@@ -240,6 +256,50 @@ class Environment:
         if reason:
             self._refuse(name, f"is {value!r}, which {reason}")
         return None if reason else value
+
+    def email(self, name: str, *, sender: str) -> MailServer | None:
+        """Return the mail server that a URL describes, or None where it is not given; `sender` names the From address.
+
+        A password leaves only behind TLS, unless the server is on this machine.
+        """
+        url = self.secret(name)
+        if url is None:
+            return None
+        wanted = "write smtp+tls://USER:PASSWORD@HOST:587 (STARTTLS), smtp+ssl://…:465 or smtp://HOST:25"
+        scheme, found, _ = url.partition("://")
+        if not found or scheme not in MAIL_SCHEMES:
+            self._refuse(name, f"is no address of a mail server; {wanted}")
+            return None
+        try:
+            given: dict[str, Any] = environ.Env.email_url_config(url)
+        except ValueError:
+            self._refuse(name, f"cannot be taken apart (is the port a number, are @ : / quoted?); {wanted}")
+            return None
+        host, tls = given["EMAIL_HOST"] or "", given.get("EMAIL_USE_SSL", False)
+        start_tls = given.get("EMAIL_USE_TLS", False)
+        if not host or given["EMAIL_FILE_PATH"] or "OPTIONS" in given:
+            self._refuse(name, f"names no host, or more than one; {wanted}")
+            return None
+        if given["EMAIL_HOST_PASSWORD"] and not (tls or start_tls) and host not in LOOPBACK:
+            self._refuse(name, "would send a password without TLS; begin it with smtp+tls:// or smtp+ssl://")
+            return None
+        from_whom = self.text(sender)
+        try:
+            validate_email(from_whom or "")
+        except ValidationError:
+            self._refuse(
+                sender, f"is {from_whom or 'missing'}, and {name} needs the plain address that mail comes from"
+            )
+            return None
+        return MailServer(
+            host=host,
+            port=given["EMAIL_PORT"] or MAIL_SCHEMES[scheme],
+            user=given["EMAIL_HOST_USER"] or "",
+            password=given["EMAIL_HOST_PASSWORD"] or "",
+            start_tls=start_tls,
+            tls=tls,
+            sender=from_whom or "",
+        )
 
     def _keys(self, name: str, value: str) -> list[bytes]:
         keys: list[bytes] = []

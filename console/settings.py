@@ -31,6 +31,11 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_RESOURCE_TYPES_FILE",
         "CONSOLE_REQUESTS_A_MINUTE",
         "CONSOLE_SWEEPS_AT_ONCE",
+        "CONSOLE_URL",
+        "CONSOLE_NOTICE_WEBHOOK",
+        "CONSOLE_NOTICE_WEBHOOK_TOKEN",
+        "EMAIL_URL",
+        "EMAIL_FROM",
         "CONSOLE_CHECKPOINT_KEY",
         "CONSOLE_CHECKPOINT_PUBLIC_KEYS",
         "CONSOLE_CHECKPOINT_FOLDER",
@@ -80,6 +85,11 @@ _sinks = (CONSOLE_CHECKPOINT_FOLDER, CONSOLE_CHECKPOINT_WEBHOOK, CONSOLE_CHECKPO
 if CONSOLE_CHECKPOINT_KEY and not any(_sinks):
     # Better than none, and `doctor` says what it is worth: this machine's disk.
     CONSOLE_CHECKPOINT_FOLDER = DATA_DIR / "checkpoints"
+# Where people reach the console, and how they are told that something waits for them there (rollbacks.notices).
+CONSOLE_URL = (_environment.receiver("CONSOLE_URL", why_not=why_no_receiver) or "").rstrip("/")
+CONSOLE_NOTICE_WEBHOOK = _environment.receiver("CONSOLE_NOTICE_WEBHOOK", why_not=why_no_receiver)
+CONSOLE_NOTICE_WEBHOOK_TOKEN = _environment.secret("CONSOLE_NOTICE_WEBHOOK_TOKEN") or ""
+_email = _environment.email("EMAIL_URL", sender="EMAIL_FROM")
 # For how long routing is watched after a write, and the seconds between two looks, which grow from one to the other.
 CONSOLE_PROPAGATION_MINUTES = _environment.number("CONSOLE_PROPAGATION_MINUTES", default=30, least=1, most=1440)
 CONSOLE_PROPAGATION_FIRST_PAUSE = _environment.number("CONSOLE_PROPAGATION_FIRST_PAUSE", default=5, least=1, most=150)
@@ -93,6 +103,16 @@ _database = _environment.database("DATABASE_URL")
 UNKNOWN_NAMES = _environment.unknown_names(KNOWN_NAMES)
 with env.refusing_by_name():
     _environment.check()
+
+CONSOLE_SENDS_EMAIL = _email is not None
+if _email is not None:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _email.host, _email.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email.user, _email.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _email.start_tls, _email.tls
+    DEFAULT_FROM_EMAIL = SERVER_EMAIL = _email.sender
+# In seconds: a mail server that says nothing holds a worker no longer.
+EMAIL_TIMEOUT = 10
 
 # What only this machine can reach needs no TLS, and would not work with cookies that insist on it.
 ON_THIS_MACHINE_ONLY = DEBUG or (bool(ALLOWED_HOSTS) and env.LOOPBACK.issuperset(ALLOWED_HOSTS))
@@ -244,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.sweep_propagation", 5),
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
+        ("rollbacks.tasks.deliver_notices", 3),
         ("rollbacks.tasks.sweep_labels", 300),
         ("tenants.tasks.sweep_configs", 30),
         ("tenants.tasks.sweep_onboardings", 3),

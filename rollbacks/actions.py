@@ -18,9 +18,9 @@ from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
 from rollbacks.tasks import apply_rollback_soon
 from rollbacks.verdicts import Verdict
-from tenants import access, connections, trail
+from tenants import access, connections, tickets, trail
 from tenants.access import Role
-from tenants.models import Snapshot, TrackedConfig
+from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.remote import Platform
 
 LIFETIME = timedelta(hours=24)
@@ -30,7 +30,7 @@ SHORTEST_REASON = 10
 """In characters; a reason is what the supervisor reads next morning."""
 
 
-LONGEST_TICKET = 100
+LONGEST_TICKET = tickets.LONGEST_TICKET
 """In characters."""
 
 
@@ -88,17 +88,21 @@ def request_rollback(
     keep: Sequence[str] = (),
     reverts: Snapshot | None = None,
     despite: str = "",
+    confirm_name: str = "",
+    succeeds: Rollback | None = None,
     platform: Platform | None = None,
 ) -> Rollback:
     """Plan on live as it is now and store the frozen plan as a request.
 
-    With `expected_plan_digest` the plan must still be the one that the person looked at. `despite` is why it goes back
-    to what is labelled bad: it is signed with the plan. Raises RequestRefused with
-    every guard that refuses (an entry in the trail says so), NotAllowed for a reason that says nothing,
-    PermissionDenied without the operator's role.
+    `confirm_name` is the object's name as the person typed it, which a tenant in production asks for; `succeeds` is the
+    request whose place it takes. With `expected_plan_digest` the plan must still be the one that the person looked at.
+    `despite` is why it goes back to what is labelled bad: it is signed with the plan. Raises RequestRefused with every
+    guard that refuses (an entry in the trail says so), NotAllowed for a reason that says nothing, a ticket that the
+    tenant does not know as one and a name that was not typed, PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
-    reason, ticket = check_reason(reason), check_ticket(ticket)
+    reason, ticket = check_reason(reason), check_ticket(ticket, config.tenant)
+    check_name(confirm_name, config)
     despite = check_reason(despite) if despite.strip() else ""
     platform = platform or connections.connect(config.tenant)
     survey = surveys.take_survey(
@@ -128,7 +132,7 @@ def request_rollback(
     rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes)
     if survey.wanted is not None:
         rollback.only, rollback.keep, rollback.reverts = list(survey.wanted.only), list(survey.wanted.keep), reverts
-    rollback.despite_label = survey.despite_label
+    rollback.despite_label, rollback.succeeds = survey.despite_label, succeeds
     return transitions.open_request(rollback, survey.steps, checks=checks)
 
 
@@ -307,13 +311,39 @@ def check_reason(reason: str) -> str:
     return reason
 
 
-def check_ticket(ticket: str) -> str:
-    """Give a ticket without the space around it; raises NotAllowed for one that is too long to keep."""
+def name_to_type(config: TrackedConfig) -> str:
+    """Give the name that has to be typed before a rollback of this object is asked for; empty outside production."""
+    if config.tenant.environment != Tenant.Environment.PRODUCTION:
+        return ""
+    name = " ".join(str(config).split())
+    # What cannot be seen cannot be typed.
+    return name if name.isprintable() else config.object_id
+
+
+def check_name(typed: str, config: TrackedConfig) -> None:
+    """Return where the object's name was typed, or need not be; raises NotAllowed."""
+    wanted = name_to_type(config)
+    if " ".join(typed.split()) != wanted and wanted:
+        was = f"what was typed is “{typed.strip()}”" if typed.strip() else "nothing was typed"
+        raise NotAllowed(
+            f"{config.tenant.name} is in production, so the name of the object has to be typed: “{wanted}”; {was}. "
+            "Nothing was sent and nothing was requested."
+        )
+
+
+def check_ticket(ticket: str, tenant: Tenant) -> str:
+    """Give a ticket without the space around it; raises NotAllowed for one that the tenant does not know as one."""
     ticket = ticket.strip()
     if len(ticket) > LONGEST_TICKET:
         raise NotAllowed(
             f"A ticket has at most {LONGEST_TICKET} characters; this one has {len(ticket)}. Nothing was sent. "
             "Give its number; the reason takes the rest."
+        )
+    if not tickets.matches(tenant.ticket_pattern, ticket):
+        was = f"“{ticket}” is none" if ticket else "there is none"
+        raise NotAllowed(
+            f"Every request in {tenant.name} needs a ticket that looks like {tenant.ticket_pattern}; {was}. Nothing "
+            "was sent and nothing was requested."
         )
     return ticket
 

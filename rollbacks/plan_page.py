@@ -64,6 +64,11 @@ class ReasonForm(forms.Form):
         },
     )
     plan_digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    confirm_name = forms.CharField(
+        max_length=400,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "aria-describedby": "name-help"}),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +207,8 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 keep=asked.keep,
                 reverts=asked.reverts,
                 despite=asked.despite,
+                confirm_name=form.cleaned_data["confirm_name"],
+                succeeds=asked.again,
             )
         except actions.RequestRefused as refused:
             return _page(request, asked, form, refusals=refused.refusals, status=409)
@@ -301,6 +308,7 @@ def _page(
         "refusing": list(survey.refusals) if survey is not None else [],
         "confirm_label": _only_the_label_refuses(survey) and may_ask,
         "despite": survey.despite_label if survey is not None else "",
+        "name_to_type": actions.name_to_type(config),
         "asked_despite": request.GET.get("despite", ""),
         "shortest_reason": actions.SHORTEST_REASON,
         "kept_query": [

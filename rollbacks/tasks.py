@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from rollbacks import applying, checkpointing, driving, earning, probing, propagation, queueing, transitions
+from rollbacks import applying, checkpointing, driving, earning, notices, probing, propagation, queueing, transitions
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import labelling
@@ -109,6 +109,12 @@ def seal_trail() -> None:
     """
     checkpointing.make_due()
     checkpointing.deliver_due()
+
+
+@shared_task(ignore_result=True)
+def deliver_notices() -> None:
+    """Deliver what people are to be told outside the console, and try again what was not taken."""
+    notices.deliver_due()
 
 
 @shared_task(ignore_result=True)

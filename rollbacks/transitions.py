@@ -64,6 +64,11 @@ def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Se
             config=rollback.config,
             rollback=rollback,
             details={
+                "reason": rollback.reason,
+                "ticket": rollback.ticket,
+                "approvals_needed": rollback.approvals_needed,
+                **({"succeeds": str(rollback.succeeds_id)} if rollback.succeeds_id else {}),
+                **({"account": rollback.asked_by_account} if rollback.asked_by_account else {}),
                 **facts.plan_facts(rollback),
                 "checks": [{"guard": c.guard, "standing": c.standing} for c in checks],
             },

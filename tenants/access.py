@@ -38,7 +38,7 @@ OVERRIDES_FREEZE: Final = (Role.INCIDENT,)
 BREAKS_GLASS: Final = (Role.INCIDENT,)
 """Who may carry out a rollback that nobody has approved yet, in an emergency."""
 
-ADMINISTRATOR_SETS: Final = frozenset({"name", "approvals_needed", "good_after_days"})
+ADMINISTRATOR_SETS: Final = frozenset({"name", "approvals_needed", "good_after_days", "ticket_pattern", "ticket_url"})
 """The columns of a tenant that its administrators may change.
 
 Not where the console goes and as whom (region, hosts, client, secret, organization), nor what costs others (requests)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from tenants import (
@@ -46,7 +47,10 @@ TENANT_COLUMNS = (
     "login_url",
     "client_id",
     "organization_id",
+    "environment",
     "approvals_needed",
+    "ticket_pattern",
+    "ticket_url",
     "requests_a_minute",
     "good_after_days",
     "keep_days",
@@ -69,7 +73,10 @@ def add_tenant(
     client_id: str,
     client_secret: str,
     organization_id: str = "",
+    environment: str = "",
     approvals_needed: int = 1,
+    ticket_pattern: str = "",
+    ticket_url: str = "",
     requests_a_minute: int | None = None,
     good_after_days: int = 7,
     keep_days: int | None = None,
@@ -96,7 +103,10 @@ def add_tenant(
         login_url=login_url,
         client_id=client_id,
         organization_id=organization_id,
+        environment=environment,
         approvals_needed=approvals_needed,
+        ticket_pattern=ticket_pattern,
+        ticket_url=ticket_url,
         requests_a_minute=requests_a_minute,
         good_after_days=good_after_days,
         keep_days=keep_days,
@@ -118,7 +128,10 @@ def add_tenant(
                 "client_id": client_id,
                 "client_secret": "set",
                 "organization_id": organization_id,
+                "environment": environment,
                 "approvals_needed": approvals_needed,
+                "ticket_pattern": ticket_pattern,
+                "ticket_url": ticket_url,
                 "requests_a_minute": requests_a_minute,
                 "good_after_days": good_after_days,
                 "keep_days": keep_days,
@@ -439,7 +452,9 @@ def unfreeze(tenant: Tenant, *, acting_user: "AbstractBaseUser | None") -> None:
 
 def _set_frozen(tenant: Tenant, *, frozen: bool, reason: str, acting_user: "AbstractBaseUser | None") -> None:
     with transaction.atomic():
-        changed = Tenant.objects.filter(pk=tenant.pk, frozen=not frozen).update(frozen=frozen, frozen_reason=reason)
+        changed = Tenant.objects.filter(pk=tenant.pk, frozen=not frozen).update(
+            frozen=frozen, frozen_reason=reason, freeze_changes=F("freeze_changes") + 1
+        )
         if changed:
             trail.report(
                 "tenant.frozen" if frozen else "tenant.unfrozen",

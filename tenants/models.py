@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tenants import chronicle, granting, indices, regions
+from tenants import chronicle, granting, indices, regions, tickets
 
 MODELS_BESIDE = (
     granting.GroupRole,
@@ -35,6 +35,10 @@ MODELS_BESIDE = (
 
 class Tenant(models.Model):
     """One organization on the platform, with the OAuth client through which the console reaches it."""
+
+    class Environment(models.TextChoices):
+        PRODUCTION = "production", "production"
+        SANDBOX = "sandbox", "sandbox"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(
@@ -57,6 +61,31 @@ class Tenant(models.Model):
         max_length=60,
         blank=True,
         help_text="The organization that the OAuth client must belong to; learned at the first check when left empty.",
+    )
+    environment = models.CharField(
+        max_length=12,
+        choices=Environment.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Shown on every page. In production, whoever asks for a rollback types the name of the object.",
+    )
+    ticket_pattern = models.CharField(
+        max_length=tickets.LONGEST_PATTERN,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[tickets.check_pattern],
+        help_text="What a whole ticket looks like, such as CHG[0-9]{7}; every request then needs one. See the manual.",
+    )
+    ticket_url = models.CharField(
+        "ticket address",
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[tickets.check_address],
+        help_text="Where a ticket leads, such as https://jira.example.com/browse/{ticket}.",
     )
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="How many other people must approve each rollback."
@@ -92,6 +121,9 @@ class Tenant(models.Model):
     )
     frozen = models.BooleanField(default=False, help_text="No rollback is carried out while this is on.")
     frozen_reason = models.CharField(max_length=300, blank=True)
+    freeze_changes = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="How often it was frozen or freed: approvals name it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -105,6 +137,9 @@ class Tenant(models.Model):
                 name="tenant_hosts_belong_to_custom_region",
                 condition=(Q(region=regions.CUSTOM) & ~Q(api_url="") & ~Q(login_url=""))
                 | (~Q(region=regions.CUSTOM) & Q(api_url="", login_url="")),
+            ),
+            models.CheckConstraint(
+                name="tenant_environment_known", condition=Q(environment__in=["", "production", "sandbox"])
             ),
             models.CheckConstraint(name="tenant_approvals_at_most_nine", condition=Q(approvals_needed__lte=9)),
             models.CheckConstraint(

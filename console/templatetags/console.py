@@ -1,5 +1,6 @@
 """Tags that every page may use: icons, the navigation, and how times are told."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
 from console.icons import ICONS
+from tenants import access
+from tenants.models import Tenant
 
 register = template.Library()
 
@@ -33,6 +36,66 @@ def navigation(context: template.Context) -> dict[str, Any]:
     request = context["request"]
     groups = admin.site.navigation(request) if hasattr(admin.site, "navigation") else []
     return {"groups": groups}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """What a page says of where it acts: production, sandbox, or both of them in one list."""
+
+    production: tuple[str, ...]
+    sandbox: tuple[str, ...]
+
+
+@register.inclusion_tag("console/band.html", takes_context=True)
+def environment_band(context: template.Context) -> dict[str, Any]:
+    """Say on every page of a tenant, in words, whether it is in production or a sandbox; on a list, of all in it."""
+    found = _tenants_of_page(context)
+    return {
+        "band": Band(
+            production=tuple(one.name for one in found if one.environment == Tenant.Environment.PRODUCTION),
+            sandbox=tuple(one.name for one in found if one.environment == Tenant.Environment.SANDBOX),
+        )
+    }
+
+
+@register.filter
+def environment_mark(tenant: Tenant) -> SafeString | str:
+    """Give the mark that stands beside a tenant's name in a list; nothing where it is neither."""
+    if not tenant.environment:
+        return ""
+    return format_html('<span class="env-mark {}">{}</span>', tenant.environment, tenant.get_environment_display())
+
+
+def _tenants_of_page(context: template.Context) -> list[Tenant]:
+    for name in ("tenant", "config", "rollback", "entry", "original", "page"):
+        shown = context.get(name)
+        tenant = shown if isinstance(shown, Tenant) else getattr(shown, "tenant", None)
+        if isinstance(tenant, Tenant):
+            return [tenant]
+    request = context.get("request")
+    match = getattr(request, "resolver_match", None)
+    if request is None or match is None or not request.user.is_authenticated:
+        return []
+    if match.url_name not in _LISTS:
+        return []
+    listed = access.tenants_of(request.user).exclude(environment="").only("name", "environment", "slug")
+    one = request.GET.get("tenant", "")
+    return list(listed.filter(slug=one) if one else listed)
+
+
+_LISTS = frozenset(
+    {
+        "index",
+        "tenants_tenant_changelist",
+        "tenants_membership_changelist",
+        "tenants_trackedconfig_changelist",
+        "tenants_trackedconfig_track",
+        "rollbacks_rollback_changelist",
+        "rollbacks_guardprobe_changelist",
+        "rollbacks_auditentry_changelist",
+    }
+)
+"""Pages with rows of several tenants; where one is chosen by its filter, they are pages of that one."""
 
 
 @register.filter

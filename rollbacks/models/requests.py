@@ -31,6 +31,14 @@ class Rollback(models.Model):
     target = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
     base = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="+")
     undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
+    succeeds = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="succeeded_by",
+        help_text="The request that it takes the place of, planned again on the new live.",
+    )
 
     only = models.JSONField(default=list, help_text="Places: restore just these; empty for all of it.")
     keep = models.JSONField(default=list, help_text="Places: leave these as they were on live.")
@@ -72,6 +80,13 @@ class Rollback(models.Model):
         help_text="Empty when it was asked for at the console's own terminal, where nobody is signed in.",
     )
     requester = models.CharField(max_length=200, help_text="The name of whoever asked, as the trail gives it.")
+    asked_by_account = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The account of the machine at whose terminal it was asked for; empty for the browser.",
+    )
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     approvals_needed = models.PositiveSmallIntegerField()
@@ -213,11 +228,28 @@ class Approval(models.Model):
     plan_digest = models.CharField(max_length=64)
     comment = models.TextField(blank=True)
     decided_at = models.DateTimeField()
+    given_at_account = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The account of the machine at whose terminal it was given; empty for the browser.",
+    )
+    circumstances = models.JSONField(default=list, help_text="Under which freezes it was given; other ones void it.")
+    voided_at = models.DateTimeField(null=True, blank=True)
+    void_because = models.TextField(blank=True, default="", db_default="", help_text="In a whole sentence.")
 
     class Meta:
         ordering = ("decided_at",)
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=("rollback", "approver"), name="approval_once_a_person"),
+            models.UniqueConstraint(
+                fields=("rollback", "approver"), condition=Q(voided_at__isnull=True), name="approval_once_a_person"
+            ),
+            models.CheckConstraint(
+                name="approval_void_with_its_reason",
+                condition=Q(voided_at__isnull=True, void_because="")
+                | (Q(voided_at__isnull=False) & ~Q(void_because="")),
+            ),
         ]
 
     def __str__(self) -> str:

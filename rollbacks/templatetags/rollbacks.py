@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from rollbacks import facts, origins, progress, proofs, showing
 from rollbacks.models import Attempt, Rollback, Send
 from rollbacks.refusals import Told
 from rollbacks.states import PENDING, RUNNING
-from tenants.models import TrackedConfig
+from tenants import tickets
+from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
 register = template.Library()
@@ -67,6 +70,13 @@ def proof_of(config: TrackedConfig) -> proofs.Proof | None:
 def of_snapshot(ours: dict[int, Rollback], snapshot_id: int) -> Rollback | None:
     """Give the rollback that wrote a snapshot, from what `our_writes` gave; None where it is not ours."""
     return ours.get(snapshot_id)
+
+
+@register.filter
+def ticket_of(ticket: str, tenant: Tenant) -> SafeString | str:
+    """Give a ticket as the link that the tenant's address makes of it; the plain text where there is none."""
+    address = tickets.link_to(tenant.ticket_url, ticket)
+    return format_html('<a href="{}" rel="noreferrer">{}</a>', address, ticket) if address else ticket
 
 
 @register.filter

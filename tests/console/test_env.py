@@ -265,3 +265,40 @@ def test_public_keys_folder_and_receiver_are_read_strictly(tmp_path: Path) -> No
     assert wrong.folder("FOLDER") is None
     assert wrong.receiver("URL", why_not=lambda _: "does not use https") is None
     assert [line.split()[0] for line in sentences(wrong).splitlines()] == ["KEYS", "FOLDER", "URL"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "start_tls", "tls"),
+    [
+        ("smtp://mail.example.com", "mail.example.com", 25, False, False),
+        ("smtp+tls://vault:p%40ss@mail.example.com", "mail.example.com", 587, True, False),
+        ("smtp+ssl://vault:p%40ss@mail.example.com:4465", "mail.example.com", 4465, False, True),
+    ],
+)
+def test_a_mail_server_is_read_with_its_way_of_encrypting(
+    tmp_path: Path, url: str, host: str, port: int, start_tls: bool, tls: bool
+) -> None:
+    environment = reading(tmp_path, EMAIL_URL=url, EMAIL_FROM="vault@example.com")
+    server = environment.email("EMAIL_URL", sender="EMAIL_FROM")
+    environment.check()
+    assert server is not None
+    assert (server.host, server.port, server.start_tls, server.tls) == (host, port, start_tls, tls)
+    assert server.password == ("p@ss" if "@mail" in url else "")
+    assert reading(tmp_path).email("EMAIL_URL", sender="EMAIL_FROM") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mail.example.com", "imap://mail.example.com", "smtp://", "smtp://vault:p4ss@mail.example.com", "smtp://h:x"],
+)
+def test_a_mail_server_that_cannot_be_used_is_refused_without_its_password(tmp_path: Path, url: str) -> None:
+    environment = reading(tmp_path, EMAIL_URL=url, EMAIL_FROM="vault@example.com")
+    assert environment.email("EMAIL_URL", sender="EMAIL_FROM") is None
+    assert sentences(environment).startswith("EMAIL_URL ")
+    assert "p4ss" not in sentences(environment)
+
+
+def test_mail_needs_somebody_whom_it_is_from(tmp_path: Path) -> None:
+    environment = reading(tmp_path, EMAIL_URL="smtp://mail.example.com", EMAIL_FROM="Vault")
+    assert environment.email("EMAIL_URL", sender="EMAIL_FROM") is None
+    assert sentences(environment).startswith("EMAIL_FROM is Vault")

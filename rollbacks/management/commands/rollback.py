@@ -46,6 +46,9 @@ class Command(RollbackCommand):
             "--despite-label", default="", metavar="REASON", help="why it goes back to a version that is labelled bad"
         )
         parser.add_argument(
+            "--confirm", default="", metavar="NAME", help="the object's name, which a tenant in production asks for"
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="show the plan and its guards; store and send nothing"
         )
 
@@ -73,6 +76,7 @@ class Command(RollbackCommand):
                 ticket=options["ticket"],
                 acting_user=user,
                 despite=options["despite_label"],
+                confirm_name=options["confirm"],
                 **wish,
             )
         except actions.RequestRefused as refused:

@@ -49,6 +49,21 @@ class Command(TerminalCommand):
             help="a version is known good by itself after so many days; 0 for never (default 7)",
         )
         add.add_argument("--approvals", type=int, default=1, metavar="N", help="needed for each rollback (default 1)")
+        add.add_argument(
+            "--environment",
+            choices=[*Tenant.Environment],
+            default="",
+            help="shown on every page; in production, whoever asks for a rollback types the name of the object",
+        )
+        add.add_argument(
+            "--ticket-pattern", default="", metavar="PATTERN", help="what a ticket looks like, such as CHG[0-9]{7}"
+        )
+        add.add_argument(
+            "--ticket-url",
+            default="",
+            metavar="URL",
+            help="where a ticket leads, such as https://jira.example.com/browse/{ticket}",
+        )
         listing = steps.add_parser("list", help="list all organizations")
         check = steps.add_parser("check", help="say what works with an organization and what does not")
         check.add_argument("slug")
@@ -100,6 +115,9 @@ class Command(TerminalCommand):
             client_id=options["client_id"],
             client_secret=self._secret(options["client_secret_file"]),
             organization_id=options["organization"],
+            environment=options["environment"],
+            ticket_pattern=options["ticket_pattern"],
+            ticket_url=options["ticket_url"],
             approvals_needed=options["approvals"],
             requests_a_minute=rate,
             good_after_days=options["good_after_days"],
@@ -158,11 +176,12 @@ class Command(TerminalCommand):
             self.tell("There are no tenants yet. Add one: manage.py tenant add SLUG --name …")
         else:
             self.table(
-                ("TENANT", "NAME", "API", "APPROVALS", "CONFIGS", "DRIFTED", ""),
+                ("TENANT", "NAME", "", "API", "APPROVALS", "CONFIGS", "DRIFTED", ""),
                 (
                     (
                         one.slug,
                         one.name,
+                        one.environment.upper(),
                         one.api_base,
                         str(one.approvals_needed),
                         str(one.configs_kept),
@@ -216,6 +235,7 @@ def _as_json(tenant: Tenant, standing: reach.Standing, *, configs: int, drifted:
         "login": tenant.login_base,
         "client_id": tenant.client_id,
         "organization_id": tenant.organization_id,
+        "environment": tenant.environment or None,
         "approvals_needed": tenant.approvals_needed,
         "frozen": tenant.frozen,
         "configs": configs,
