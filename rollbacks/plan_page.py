@@ -105,7 +105,8 @@ def answer_undo(request: HttpRequest, config_id: UUID, version_id: int) -> HttpR
 
 
 def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
-    if request.method == "POST":
+    confirms = request.POST.get("do") == "confirm"
+    if request.method == "POST" and not confirms:
         return _choose(request, asked) if request.POST.get("do") == "choose" else _ask(request, asked)
     first = {"reason": asked.again.reason, "ticket": asked.again.ticket} if asked.again is not None else {}
     return _page(request, asked, ReasonForm(initial=first))
@@ -137,7 +138,8 @@ def _asked(request: HttpRequest, config_id: UUID, target_id: int, *, reverts: Sn
         only=tuple(pointer for pointer in request.GET.getlist("only") if pointer),
         keep=tuple(dict.fromkeys(place for place in typed.getlist("keep") if place)),
         reverts=reverts,
-        despite=_confirmed(request.GET.get("despite", "")),
+        # Never from an address: a link that somebody follows confirms nothing, and no log of addresses keeps the words.
+        despite=_confirmed(request.POST.get("despite", "")),
     )
 
 
@@ -164,7 +166,10 @@ def _earlier(request: HttpRequest, config: TrackedConfig, name: str) -> Rollback
 
 
 def _choose(request: HttpRequest, asked: Asked) -> HttpResponse:
-    """Show the plan anew with what was ticked; where the address has room for it, under an address that says so."""
+    """Show the plan anew with what was ticked; where the address has room for it, under an address that says so.
+
+    Not where going back to bad content was confirmed: no address says that.
+    """
     keep = list(asked.keep)
     button = request.POST.get("of", "")
     if button or len(keep) > choosing_parts.FEW:
@@ -175,10 +180,10 @@ def _choose(request: HttpRequest, asked: Asked) -> HttpResponse:
         except (RemoteError, CannotUnseal) as error:
             return _page(request, asked, ReasonForm(), problem=str(error), status=502)
     asked = replace(asked, keep=tuple(keep))
-    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again", "despite"}]
+    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again"}]
     query += [("only", place) for place in asked.only] + [("keep", place) for place in asked.keep]
     address = f"{request.path}?{urlencode(query)}" if query else request.path
-    if len(address) <= choosing_parts.LONGEST_ADDRESS:
+    if len(address) <= choosing_parts.LONGEST_ADDRESS and not asked.despite:
         return HttpResponseRedirect(f"{address}#later")
     return _page(request, asked, ReasonForm())
 
@@ -309,12 +314,8 @@ def _page(
         "confirm_label": _only_the_label_refuses(survey) and may_ask,
         "despite": survey.despite_label if survey is not None else "",
         "name_to_type": actions.name_to_type(config),
-        "asked_despite": request.GET.get("despite", ""),
+        "asked_despite": request.POST.get("despite", ""),
         "shortest_reason": actions.SHORTEST_REASON,
-        "kept_query": [
-            *((name, value) for name, value in request.GET.items() if name in {"undoes", "again"}),
-            *(("keep", place) for place in asked.keep),
-        ],
         "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
         "now_head": f"Now (v{survey.live.snapshot.version})" if survey and survey.live else "Now",
         "after_head": "After" if survey and surveys.composition(survey) else f"After (v{target.version})",

@@ -76,6 +76,7 @@ ACTION_WORDS: Final = {
     "bisection.answered": "Version judged in a search",
     "label.withdrawn": "Label withdrawn",
     "config.bad_content": "Content labelled bad is live",
+    "config.bad_content_between": "Content labelled bad was live between two looks",
     "tenant.added": "Tenant added",
     "tenant.frozen": "Tenant frozen",
     "tenant.unfrozen": "Freeze lifted",

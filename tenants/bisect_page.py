@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tenants import bisections, comparing, labelling
 from tenants.bisections import Search
 from tenants.chronicle import Bisection
 from tenants.models import Snapshot, TrackedConfig
+
+LISTED: Final = 200
+"""So many versions can be chosen from a list; an older one is named by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +81,24 @@ class BisectsPage:
     good: Snapshot | None
     bad: Snapshot | None
     """What the form proposes: the last known good version, and live."""
+    older: int
+    """How many versions the form does not list."""
+    listed: int
 
 
 def bisects_page(config: TrackedConfig) -> BisectsPage:
     """Read the searches of a configuration, the newest first."""
     kept = config.bisections.select_related("good", "bad", "config")[:20]
-    versions = list(config.snapshots.order_by("-version", "-captured_at", "-pk")[:200])
+    ordered = config.snapshots.order_by("-version", "-captured_at", "-pk")
+    versions = list(ordered[:LISTED])
+    good, bad = labelling.newest(config, labelling.Word.GOOD) or config.baseline, config.live
+    # What the form proposes is in its list, however old it is.
+    versions += [one for one in dict.fromkeys((bad, good)) if one is not None and one not in versions]
     return BisectsPage(
         searches=[bisections.search(one) for one in kept],
         versions=versions,
-        good=labelling.newest(config, labelling.Word.GOOD) or config.baseline,
-        bad=config.live,
+        good=good,
+        bad=bad,
+        older=max(0, ordered.count() - len(versions)),
+        listed=LISTED,
     )

@@ -218,6 +218,8 @@ def remember(
             older = (
                 archive.record(config, rtype, answer, source=source, seen_at=answer.received_at) if versioned else None
             )
+            if older is not None and older[1]:
+                labelling.raise_alarm(config, older[0], now=now, past=True)
             if sightings.is_settled(row, rtype, now=now):
                 return None
             return _stale(config, older[0] if older is not None else None, now=now)

@@ -38,6 +38,8 @@ class TimelineEntry:
     label: Label | None
     """What a person or time says of it."""
     size: timeline.Size | None
+    gap: tuple[int, int] | None
+    """The first and the last number between it and the version before that retention has dropped, or nobody saw."""
     """How large the change was, where that is worked out."""
 
     @property
@@ -116,6 +118,7 @@ def configuration(
             summary=summary_of.get(snapshot.pk),
             label=labels.get(snapshot.pk),
             size=sizes.get(snapshot.pk),
+            gap=timeline.gap(befores.get(snapshot.pk), snapshot, dropped_through=config.dropped_through),
         )
         for snapshot in snapshots
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import archive, live, object_paths
+from tenants import archive, labelling, live, object_paths
 from tenants.archive import UnusableContent
 from tenants.capture import SAYS_NOTHING
 from tenants.models import Snapshot, TrackedConfig
@@ -148,7 +148,7 @@ def _import_version(
 ) -> tuple[Snapshot, bool]:
     answer = live.read_version(config, version, platform)
     with transaction.atomic():
-        return archive.record(
+        snapshot, new = archive.record(
             config,
             rtype,
             answer,
@@ -156,3 +156,6 @@ def _import_version(
             seen_at=answer.received_at,
             version=version.number,
         )
+        if new:
+            labelling.raise_alarm(config, snapshot, now=timezone.now(), past=True)
+    return snapshot, new

@@ -64,7 +64,7 @@ class JudgingViews:
         config: TrackedConfig = self.row(request, pk)
         if request.method == "POST":
             try:
-                good, bad = (comparing.find(config, request.POST.get(name, "")) for name in ("good", "bad"))
+                good, bad = (comparing.find(config, _named(request, name)) for name in ("good", "bad"))
                 started = actions.start_bisection(config, good, bad, acting_user=_user(request))
             except (actions.NotPossible, comparing.NoSuchVersion) as error:
                 messages.error(request, str(error))
@@ -97,6 +97,11 @@ class JudgingViews:
             "may_judge": bool(roles & {Role.OPERATOR, Role.APPROVER}),
             "may_roll_back": Role.OPERATOR in roles,
         }
+
+
+def _named(request: HttpRequest, name: str) -> str:
+    """Give the version that the form names by its number, else the one that was chosen from the list."""
+    return request.POST.get(f"{name}_number", "").strip() or request.POST.get(name, "")
 
 
 def _answer(request: HttpRequest, bisection: Bisection) -> str:

@@ -258,16 +258,19 @@ def _facts(label: Label) -> dict[str, object]:
 # --- alarms ----------------------------------------------------------------------------------------------------------
 
 
-def raise_alarm(config: TrackedConfig, snapshot: Snapshot, *, now: "datetime") -> BadContentAlarm | None:
+def raise_alarm(
+    config: TrackedConfig, snapshot: Snapshot, *, now: "datetime", past: bool = False
+) -> BadContentAlarm | None:
     """Raise the alarm where what is live now is labelled bad anywhere; the caller holds the lock of the config's row.
 
-    Its entry tells the labels of the config's own tenant, and of others only that there is one.
+    `past` says that it is not, or no longer, live: it was found in the platform's own history, or in a read that was
+    behind. Then the alarm is raised where somebody had labelled it before it was written: it came back between two
+    looks. The entry tells the labels of the config's own tenant, and of others only that there is one.
     """
-    labels = list(
-        standing()
-        .filter(word=Word.BAD, digest=snapshot.digest, resource_type=config.resource_type)
-        .select_related("snapshot__config")
-    )
+    bad = standing().filter(word=Word.BAD, digest=snapshot.digest, resource_type=config.resource_type)
+    if past and snapshot.written_at is not None:
+        bad = bad.filter(set_at__lte=snapshot.written_at)
+    labels = list(bad.select_related("snapshot__config"))
     if not labels:
         return None
     here = [label for label in labels if label.snapshot.config.tenant_id == config.tenant_id]
@@ -275,7 +278,7 @@ def raise_alarm(config: TrackedConfig, snapshot: Snapshot, *, now: "datetime") -
         config=config, snapshot=snapshot, label=[*here, *labels][0], raised_at=now
     )
     trail.report(
-        "config.bad_content",
+        "config.bad_content_between" if past else "config.bad_content",
         tenant=config.tenant,
         actor=trail.SYSTEM,
         outcome="alarm",

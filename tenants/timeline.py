@@ -158,3 +158,14 @@ def neighbours(config_versions: QuerySet[Snapshot], shown: Iterable[Snapshot]) -
     if missing:
         known |= config_versions.select_related("document").defer("document__body").in_bulk(list(missing))
     return {pk: known[following[pk]] for pk in list(known) if following.get(pk) in known}
+
+
+def gap(before: Snapshot | None, snapshot: Snapshot, *, dropped_through: int | None) -> tuple[int, int] | None:
+    """Give the first and the last number between two versions that are not kept; None where retention dropped none.
+
+    Numbers beyond the highest that it dropped are left out: those were never seen.
+    """
+    if before is None or dropped_through is None:
+        return None
+    first, last = before.version + 1, min(snapshot.version - 1, dropped_through)
+    return (first, last) if first <= last else None

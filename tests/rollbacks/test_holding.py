@@ -3,7 +3,7 @@
 import pytest
 
 from rollbacks import audit, verifying
-from rollbacks.models import AuditEntry
+from rollbacks.models import AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants import archive, importing, retention
 from tenants.models import TrackedConfig
@@ -46,3 +46,13 @@ def test_what_a_rollback_rested_on_wrote_and_said_stays_and_what_went_does_not_c
     assert (again.imported, again.refused) == (0, [])
     assert set(config.snapshots.values_list("version", flat=True)) == kept
     assert retention.plan(world.northwind, plan.rule, now=rollback.requested_at).dropped == 0
+
+
+def test_the_version_whose_own_change_was_asked_to_be_taken_back_stays(desk: Desk) -> None:
+    world = desk.world
+    undone = version(world.config, world.live_version - 9)
+    assert undone.pk not in retention.held(TrackedConfig.objects.all())
+    asked = desk.approved(undone.version)
+    Rollback.objects.filter(pk=asked.pk).update(reverts=undone, target=version(world.config, undone.version - 1))
+    assert retention.held(TrackedConfig.objects.all())[undone.pk] == "rollback"
+    assert (Rollback, "reverts") in retention.protecting()

@@ -98,11 +98,14 @@ def test_the_page_asks_why_shows_the_plan_and_signs_what_was_shown(desk: Desk) -
     assert "Why does it go back to a version that is labelled bad?" in refused
     assert "Request this rollback" not in refused
 
-    confirmed = f"{address}?{urlencode({'despite': DESPITE})}"
-    page = alice.get(confirmed)
+    followed = text_of(alice.get(f"{address}?{urlencode({'despite': DESPITE})}"))
+    assert "One guard refuses" in followed, "no link confirms it"
+
+    page = send(alice, address, {"do": "confirm", "despite": DESPITE})
     assert f"Confirmed with: “{DESPITE}”" in text_of(page)
-    digest = field_of(page, "plan_digest")
-    send(alice, confirmed, {"reason": REASON, "ticket": "", "plan_digest": digest})
+    digest, despite = field_of(page, "plan_digest"), field_of(page, "despite")
+    assert despite == DESPITE
+    send(alice, address, {"reason": REASON, "ticket": "", "plan_digest": digest, "despite": despite})
     rollback = Rollback.objects.get()
     assert (rollback.plan_digest, rollback.despite_label) == (digest, DESPITE)
     assert DESPITE in text_of(browser_of(desk.world.bob).get(address_of(rollback)))
@@ -111,6 +114,6 @@ def test_the_page_asks_why_shows_the_plan_and_signs_what_was_shown(desk: Desk) -
 def test_a_confirmation_that_says_nothing_shows_the_refusal(desk: Desk) -> None:
     label(desk, desk.good_version)
     address = plan_address(desk.world.config, version(desk.world.config, desk.good_version))
-    page = text_of(browser_of(desk.world.alice).get(f"{address}?despite=because"))
+    page = text_of(send(browser_of(desk.world.alice), address, {"do": "confirm", "despite": "because"}))
     assert "Why does it go back to a version that is labelled bad?" in page
     assert "Request this rollback" not in page

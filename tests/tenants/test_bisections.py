@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from rollbacks.models import AuditEntry
-from tenants import actions, bisections, labelling
+from tenants import actions, bisect_page, bisections, labelling
 from tenants.bisecting import Said
 from tenants.chronicle import Bisection, BisectionAnswer
 from tenants.models import Snapshot, TrackedConfig
@@ -135,3 +135,21 @@ def test_the_pages_lead_from_the_question_to_the_first_bad_version(
     assert carol.post(page, {"answer": "bad", "version": number(long, 13).pk}).status_code == 403
     assert 'class="error"' in alice.post(home, {"good": "14", "bad": "10"}, follow=True).content.decode()
     assert bisections.search(Bisection.objects.get()).first_bad == number(long, 13)
+
+
+def test_the_form_says_how_many_versions_it_does_not_list_and_takes_one_by_its_number(
+    long: TrackedConfig, as_user: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bisect_page, "LISTED", 5)
+    alice = as_user("alice")
+    home = reverse("admin:tenants_trackedconfig_bisects", args=[long.pk])
+    shown = alice.get(home).content.decode()
+    assert "newest 5 versions. 14 older ones are kept too" in shown
+    assert f'value="id:{number(long, 1).pk}" selected' in shown, "what it proposes is in the list, however old"
+    assert f'value="id:{number(long, 15).pk}"' not in shown
+
+    live = f"id:{number(long, 20).pk}"
+    alice.post(home, {"good": live, "good_number": "3", "bad": live, "bad_number": ""})
+
+    started = Bisection.objects.get()
+    assert (started.good.version, started.bad.version) == (3, 20)

@@ -1,7 +1,12 @@
 """The platform's own history over real HTTP: imported whole, resumable, and never stopped by what cannot be read."""
 
+import json
+
 from console.practice.server import PracticeServer
-from tenants import archive, importing
+from rollbacks import audit
+from rollbacks.models import AuditEntry
+from tenants import actions, archive, importing, labelling
+from tenants.chronicle import BadContentAlarm
 from tenants.models import Snapshot, TrackedConfig
 from tests import world as making
 from tests.world import BILLING, BILLING_PATH, World
@@ -91,3 +96,47 @@ def test_one_version_can_be_read_from_the_history_by_itself(config: TrackedConfi
     assert importing.read_version(config, 7, making.platform_of(config)) == snapshot
     config.refresh_from_db()
     assert config.live is None
+
+
+def there_and_gone_again(world: World) -> Snapshot:
+    """Let the content of version 41 be live once more as version 43, which nobody looks at; give version 41."""
+    control, past = world.practice.platform.control, making.version(world.config, 41)
+    told = {"organization": "northwind", "object": BILLING_PATH}
+    control.foreign_write({**told, "body": json.loads(archive.bytes_of(past)) | {"version": 42}})
+    control.foreign_write(told)
+    seen = making.look(world.config).snapshot
+    assert seen is not None
+    assert seen.version == 44
+    return past
+
+
+def label_bad(snapshot: Snapshot, world: World) -> None:
+    reason = "Refund calls went to Retention"
+    actions.label_version(snapshot, labelling.Word.BAD, reason=reason, acting_user=world.alice)
+
+
+def test_bad_content_that_came_back_between_two_looks_raises_the_alarm_from_the_history(world: World) -> None:
+    label_bad(making.version(world.config, 41), world)
+    bad = there_and_gone_again(world)
+    assert not AuditEntry.objects.filter(action__startswith="config.bad_content").exists(), "it is not live"
+
+    assert importing.import_history(world.config, world.platform).imported == 1
+
+    between = making.version(world.config, 43)
+    assert between.digest == bad.digest
+    [alarm] = BadContentAlarm.objects.all()
+    assert (alarm.config_id, alarm.snapshot) == (world.config.pk, between)
+    entry = audit.payload_of(AuditEntry.objects.get(action="config.bad_content_between"))
+    assert entry["outcome"] == "alarm"
+    details = entry["details"]
+    assert isinstance(details, dict)
+    assert (details["version"], details["elsewhere"]) == ("43", False)
+    assert importing.import_history(world.config, world.platform).imported == 0
+    assert labelling.raise_alarms() == 0
+    assert BadContentAlarm.objects.count() == 1, "once is enough"
+
+
+def test_what_was_labelled_bad_only_after_it_had_gone_raises_no_alarm_when_its_past_is_taken_in(world: World) -> None:
+    label_bad(there_and_gone_again(world), world)
+    assert importing.import_history(world.config, world.platform).imported == 1
+    assert not BadContentAlarm.objects.exists()

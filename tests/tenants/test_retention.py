@@ -324,3 +324,19 @@ def test_the_form_sets_the_rule_and_the_page_says_what_comes_of_it(
     assert "manage.py archive retention northwind" in text
     wrong = rae.post(reverse("admin:tenants_tenant_edit", args=[pages.northwind.pk]), {**filled, "keep_days": "0"})
     assert wrong.status_code == 200
+
+
+def test_the_timeline_says_which_numbers_are_not_kept_any_more(
+    pages: PageWorld, as_user: Callable[[str], Client]
+) -> None:
+    config = past(page_world.config(pages.northwind, "cfg-1", "Billing EMEA"), versions=8)
+    address = reverse("admin:tenants_trackedconfig_change", args=[config.pk])
+    rae = as_user("rae")
+    assert "not kept any more" not in rae.get(address).content.decode()
+    set_rule(pages.northwind, keep_versions=4)
+    assert keep("--confirm", keep("--json").document["digest"]).code == 0
+    assert numbers(config) == [1, 5, 6, 7, 8]
+    shown = " ".join(rae.get(address).content.decode().split())
+    assert "v2 to v4 are not kept any more, so this is all that changed since v1." in shown
+    assert "Retention has dropped versions up to v4" in shown
+    assert shown.count("not kept any more") == 1
