@@ -301,6 +301,28 @@ class Environment:
             sender=from_whom or "",
         )
 
+    def single_sign_on(self, prefix: str, *, plain_http: bool) -> list[dict[str, Any]]:
+        """Return the identity provider as django-allauth's app, or none where no issuer is given.
+
+        The issuer must be reached over TLS, unless `plain_http` says that the console itself is on this machine only.
+        """
+        issuer, client_id = self.text(f"{prefix}_ISSUER"), self.text(f"{prefix}_CLIENT_ID")
+        secret, name = self.secret(f"{prefix}_CLIENT_SECRET"), self.text(f"{prefix}_NAME") or "Single sign-on"
+        if issuer is None:
+            for part, value in (("CLIENT_ID", client_id), ("CLIENT_SECRET", secret)):
+                if value is not None:
+                    self._refuse(f"{prefix}_{part}", f"is given, but {prefix}_ISSUER is not; give both or none")
+            return []
+        wanted = "https, http" if plain_http else "https"
+        if urllib.parse.urlsplit(issuer).scheme not in wanted.split(", ") or not urllib.parse.urlsplit(issuer).hostname:
+            self._refuse(f"{prefix}_ISSUER", f"is {issuer!r}, which is no address of an issuer ({wanted})")
+        for part, value in (("CLIENT_ID", client_id), ("CLIENT_SECRET", secret)):
+            if value is None and not self._refused(f"{prefix}_{part}"):
+                self._refuse(f"{prefix}_{part}", f"is missing, but {prefix}_ISSUER is given; give both or none")
+        settings = {"server_url": issuer, "fetch_userinfo": False}
+        app = {"provider_id": "sso", "name": name, "client_id": client_id, "secret": secret, "settings": settings}
+        return [app]
+
     def _keys(self, name: str, value: str) -> list[bytes]:
         keys: list[bytes] = []
         for position, word in enumerate(re.split(r"[\s,]+", value.strip()), start=1):

@@ -34,17 +34,20 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "base-uri 'none'",
     )
 )
-PERMISSIONS_POLICY: Final = ", ".join(
-    f"{feature}=()"
-    for feature in (
-        "accelerometer",
-        "camera",
-        "display-capture",
-        "geolocation",
-        "gyroscope",
-        "microphone",
-        "usb",
+PERMISSIONS_POLICY: Final = (
+    ", ".join(
+        f"{feature}=()"
+        for feature in (
+            "accelerometer",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "microphone",
+            "usb",
+        )
     )
+    + ", publickey-credentials-create=(self), publickey-credentials-get=(self)"
 )
 
 
@@ -65,6 +68,7 @@ class SecurityHeaders:
         response.setdefault("Referrer-Policy", "same-origin")
         response.setdefault("X-Content-Type-Options", "nosniff")
         response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if not response.has_header("Cache-Control") or "no-cache" in response["Cache-Control"]:
             # Tenants' data: neither a proxy nor the browser's disk is a place for it.
             patch_cache_control(response, no_store=True, private=True)

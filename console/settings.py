@@ -49,6 +49,15 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_PROPAGATION_MINUTES",
         "CONSOLE_PROPAGATION_FIRST_PAUSE",
         "CONSOLE_PROPAGATION_LONGEST_PAUSE",
+        "CONSOLE_REQUIRE_SECOND_FACTOR",
+        "CONSOLE_STEP_UP_MINUTES",
+        "CONSOLE_SESSION_IDLE_MINUTES",
+        "CONSOLE_SESSION_HOURS",
+        "CONSOLE_TRUSTED_PROXIES",
+        "CONSOLE_OIDC_ISSUER",
+        "CONSOLE_OIDC_CLIENT_ID",
+        "CONSOLE_OIDC_CLIENT_SECRET",
+        "CONSOLE_OIDC_NAME",
     }
 )
 
@@ -97,6 +106,18 @@ CONSOLE_PROPAGATION_LONGEST_PAUSE = _environment.number(
     "CONSOLE_PROPAGATION_LONGEST_PAUSE", default=60, least=1, most=150
 )
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
+# What only this machine can reach needs no TLS, and would not work with cookies that insist on it.
+ON_THIS_MACHINE_ONLY = DEBUG or (bool(ALLOWED_HOSTS) and env.LOOPBACK.issuperset(ALLOWED_HOSTS))
+# Who may write, approve or administer has a second factor; on one's own machine nobody is made to.
+CONSOLE_REQUIRE_SECOND_FACTOR = _environment.flag("CONSOLE_REQUIRE_SECOND_FACTOR", default=not ON_THIS_MACHINE_ONLY)
+# For so long a proof of who somebody is counts before an approval, a break-glass or a change of how they sign in.
+CONSOLE_STEP_UP_MINUTES = _environment.number("CONSOLE_STEP_UP_MINUTES", default=5, least=1, most=60)
+CONSOLE_SESSION_IDLE_MINUTES = _environment.number("CONSOLE_SESSION_IDLE_MINUTES", default=30, least=1, most=720)
+CONSOLE_SESSION_HOURS = _environment.number("CONSOLE_SESSION_HOURS", default=12, least=1, most=168)
+# So many proxies in front append to X-Forwarded-For; 0 believes the peer's own address alone.
+CONSOLE_TRUSTED_PROXIES = _environment.number("CONSOLE_TRUSTED_PROXIES", default=0, least=0, most=10)
+# Single sign-on by OpenID Connect; without an issuer there is none.
+CONSOLE_OIDC = _environment.single_sign_on("CONSOLE_OIDC", plain_http=ON_THIS_MACHINE_ONLY)
 CSRF_TRUSTED_ORIGINS = _environment.origins("CSRF_TRUSTED_ORIGINS")
 _broker = _environment.broker("CELERY_BROKER_URL")
 _database = _environment.database("DATABASE_URL")
@@ -114,9 +135,6 @@ if _email is not None:
 # In seconds: a mail server that says nothing holds a worker no longer.
 EMAIL_TIMEOUT = 10
 
-# What only this machine can reach needs no TLS, and would not work with cookies that insist on it.
-ON_THIS_MACHINE_ONLY = DEBUG or (bool(ALLOWED_HOSTS) and env.LOOPBACK.issuperset(ALLOWED_HOSTS))
-
 INSTALLED_APPS = [
     "console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
@@ -124,6 +142,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "console",
     "tenants",
     "rollbacks",
@@ -142,6 +166,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.middleware.RefusedAccess",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "console.sessions.SessionEnds",
+    "allauth.account.middleware.AccountMiddleware",
+    "console.signing_in.requirement.SecondFactorRequired",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
@@ -171,6 +198,15 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# Shared by all processes: what was tried how often. A limit that each process kept for itself would be many.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "console_cache",
+        # Beyond, rows are dropped, and a count with them: more than anybody fills between two tidyings.
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-gb"
@@ -193,6 +229,38 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# Signing in (console.signing_in): the rules are in the adapters.
+ACCOUNT_ADAPTER = "console.signing_in.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "console.signing_in.forms.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = CONSOLE_STEP_UP_MINUTES * 60
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if ON_THIS_MACHINE_ONLY else "https"
+# Counted in the cache that all processes share. An account is locked to nobody who has a passkey.
+ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/10m/ip,5/10m/key", "reauthenticate": "10/m/user"}
+ALLAUTH_TRUSTED_PROXY_COUNT = CONSOLE_TRUSTED_PROXIES
+MFA_ADAPTER = "console.signing_in.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Config Vault"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# No e-mail address plays a part in signing in, so none has to be verified.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# Browsers themselves take no passkey without TLS but for localhost.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = ON_THIS_MACHINE_ONLY
+USERSESSIONS_TRACK_ACTIVITY = False
+SOCIALACCOUNT_ADAPTER = "console.signing_in.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+# A link: form-action of the policy lets no form lead to another host. It begins a sign-in, and changes nothing here.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": CONSOLE_OIDC}}
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -203,8 +271,12 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# A working day, and not beyond the browser's end.
-SESSION_COOKIE_AGE = 12 * 60 * 60
+# Rows of the database, so that a session can be ended; when it ends by itself: console.sessions.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = CONSOLE_SESSION_HOURS * 60 * 60
+# A cookie of this prefix is for this host alone, over TLS, and no other host can set it (RFC 6265bis section 4.1.3).
+SESSION_COOKIE_NAME = "sessionid" if ON_THIS_MACHINE_ONLY else "__Host-sessionid"
+CSRF_COOKIE_NAME = "csrftoken" if ON_THIS_MACHINE_ONLY else "__Host-csrftoken"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SECURE = not ON_THIS_MACHINE_ONLY
 SESSION_COOKIE_HTTPONLY = True
@@ -272,5 +344,6 @@ CELERY_BEAT_SCHEDULE = {
         ("tenants.tasks.pack_archive", 60),
         ("tenants.tasks.drop_old_versions", 3600),
         ("console.tasks.tidy_broker", 60),
+        ("console.tasks.tidy_sessions", 900),
     )
 }

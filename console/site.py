@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
@@ -128,20 +129,6 @@ class ConsoleAdminSite(admin.AdminSite):
         request.current_app = self.name
         return TemplateResponse(request, "admin/index.html", context)
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Answer with the form, or sign in or refuse; each of the last two is in the trails of the person's tenants.
-
-        A sign-in that cannot be recorded does not happen.
-        """
-        with transaction.atomic():
-            answer = super().login(request, extra_context)
-            if request.method == "POST":
-                if answer.status_code == HTTPStatus.FOUND:
-                    sign_ins.record_sign_in(request.user)
-                else:
-                    sign_ins.record_refused_sign_in(request.POST.get("username", ""))
-        return answer
-
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Sign out, and let the trails of the person's tenants say so."""
         user = request.user
@@ -149,6 +136,15 @@ class ConsoleAdminSite(admin.AdminSite):
             answer = super().logout(request, extra_context)
             if user.is_authenticated:
                 sign_ins.record_sign_out(user)
+        return answer
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Let a person set another password; all their other sessions end with the old one, and the trails say so."""
+        with transaction.atomic():
+            answer = super().password_change(request, extra_context)
+            if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:
+                person = User.objects.get(username=request.user.get_username())
+                sign_ins.record_change(person, detail={"password": "changed"}, acting_user=person)
         return answer
 
     def _item(self, entrance: Entrance, request: HttpRequest) -> Item | None:

@@ -93,6 +93,13 @@ ACTION_WORDS: Final = {
     "login.failed": "Sign-in refused",
     "access.refused": "Not allowed",
     "login.ended": "Signed out",
+    "step_up.succeeded": "Confirmed who they are",
+    "step_up.failed": "Confirmation refused",
+    "factor.added": "Way of signing in added",
+    "factor.removed": "Way of signing in removed",
+    "factor.renamed": "Way of signing in renamed",
+    "factor.replaced": "Recovery codes replaced",
+    "sessions.ended": "Sessions ended from elsewhere",
 }
 
 

@@ -7,13 +7,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
+from django.contrib.auth import user_logged_in
+from django.contrib.auth.models import User
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
+from django.http import HttpRequest
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
-from console import embedded
+from console import embedded, sessions
 from console.practice import dispatch, organizations
 from console.practice.server import PracticeServer
 from console.practice.state import Organization
@@ -67,7 +72,7 @@ def _deletion_of_everything(cursor: CursorWrapper) -> str:
             "BEGIN",
             # As only its owner can, the clean-up passes the triggers that keep the trail append-only.
             *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in guarded),
-            *(f"DELETE FROM {table}" for table in sorted(tables - KEPT)),  # noqa: S608 - names of our own tables
+            *(f"DELETE FROM {table}" for table in sorted((tables | {"console_cache"}) - KEPT)),  # noqa: S608 - names of our own tables
             "SET CONSTRAINTS ALL IMMEDIATE",
             *(f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in guarded),
             "COMMIT",
@@ -120,6 +125,20 @@ def _found_the_organizations_once_a_minute() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "found_organizations", just_founded)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _force_login_stands_for_a_password_typed_a_moment_ago() -> Iterator[None]:
+    """Give a session of `force_login` what a real sign-in leaves in it; a test that wants another past writes it."""
+
+    def note(request: HttpRequest, user: User, **_: object) -> None:
+        if not get_authentication_records(request, user):
+            record_authentication(request, user, "password")
+            sessions.begin(request)
+
+    user_logged_in.connect(note, dispatch_uid="tests.force_login")
+    yield
+    user_logged_in.disconnect(dispatch_uid="tests.force_login")
 
 
 @pytest.fixture

@@ -83,10 +83,42 @@ def test_a_platform_owner_is_in_the_trail_of_every_tenant(bank: Tenant, people: 
 
 def test_nobody_floods_a_trail_from_outside(bank: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_ins, "REFUSALS_A_MINUTE", 3)
-    for _ in range(5):
+    for _ in range(4):
         sign_in(Client(), "alice", "wrong")
     assert len(told()) == 3
     assert sign_in(Client(), "alice") == 302
+
+
+def test_five_wrong_passwords_lock_the_account_for_every_address_and_the_trail_says_so(bank: Tenant) -> None:
+    for number in range(5):
+        sign_in(Client(REMOTE_ADDR=f"10.0.4.{number}"), "alice", "wrong")
+    answer = Client(REMOTE_ADDR="10.0.9.9").post(
+        reverse("admin:login"), {"username": "alice", "password": PASSWORD}, follow=True
+    )
+    assert "too many wrong attempts" in answer.content.decode()
+    assert told() == [("login.failed", "alice", "refused")] * 6
+    last = audit.payload_of(AuditEntry.objects.latest("seq"))
+    assert last["details"] == {"factors": ["password"], "active": True, "why": "too many attempts"}  # type: ignore[index]
+
+
+def test_one_address_may_not_try_one_account_after_the_other(bank: Tenant, people: People) -> None:
+    for number in range(20):
+        sign_in(Client(), f"name-{number}", "wrong")
+    assert sign_in(Client(), "alice") == 200
+    assert sign_in(Client(REMOTE_ADDR="10.0.9.9"), "alice") == 302
+
+
+def test_an_unknown_name_a_wrong_password_and_a_person_who_may_not_come_in_get_the_same_answer(
+    bank: Tenant, people: People
+) -> None:
+    User.objects.filter(pk=people.bob.pk).update(is_staff=False)
+    User.objects.filter(pk=people.carol.pk).update(is_active=False)
+    tried = [("nobody", "x"), ("alice", "wrong"), ("bob", PASSWORD), ("carol", PASSWORD)]
+    answers = set()
+    for name, password in tried:
+        answer = Client().post(reverse("admin:login"), {"username": name, "password": password})
+        answers.add((answer.status_code, answer.context["form"].errors.as_text()))
+    assert len(answers) == 1
 
 
 def test_no_entry_no_sign_in(bank: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

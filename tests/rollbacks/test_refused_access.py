@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import structlog
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.core.cache.backends import base, locmem
+from django.core.cache.backends import base, db
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from rollbacks import audit, verifying
 from rollbacks.models import AuditEntry
@@ -42,8 +44,8 @@ def viewer(desk: Desk) -> Client:
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Give the clock of the cache, to be moved on."""
     clock = SimpleNamespace(later=0.0)
-    for module in (base, locmem):
-        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + clock.later))
+    monkeypatch.setattr(base, "time", SimpleNamespace(time=lambda: time.time() + clock.later))
+    monkeypatch.setattr(db, "tz_now", lambda: timezone.now() + timedelta(seconds=clock.later))
     return clock
 
 

@@ -1,0 +1,22 @@
+"""The form of the first step of signing in."""
+
+from typing import Any
+
+from allauth.account.forms import LoginForm
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """Username and password; nothing to remember, and no link to a page that mails passwords."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        username, password = self.fields["login"].widget.attrs, self.fields["password"].widget.attrs
+        for attrs in (username, password):
+            attrs.pop("placeholder", None)
+        username |= {"autofocus": True, "autocapitalize": "none", "spellcheck": "false"}
+        self.fields["password"].help_text = ""
+
+    def add_prefix(self, field_name: str) -> str:
+        """Call the name what browsers and password managers know it by."""
+        name: str = super().add_prefix("username" if field_name == "login" else field_name)
+        return name
