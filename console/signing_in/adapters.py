@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from console import sessions
-from tenants import sealing, sign_ins, step_up
+from tenants import access, sealing, sign_ins, step_up
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin
@@ -173,8 +173,8 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def may_come_in(user: Any) -> bool:
-    """Tell whether somebody is one of the console's people: active, and staff."""
-    return bool(user.is_active and user.is_staff)
+    """Tell whether the console's pages open for somebody at all."""
+    return access.may_enter(user)
 
 
 def factors_of(request: HttpRequest, user: Any) -> list[str]:

@@ -98,7 +98,7 @@ def test_five_wrong_passwords_lock_the_account_for_every_address_and_the_trail_s
     assert "too many wrong attempts" in answer.content.decode()
     assert told() == [("login.failed", "alice", "refused")] * 6
     last = audit.payload_of(AuditEntry.objects.latest("seq"))
-    assert last["details"] == {"factors": ["password"], "active": True, "why": "too many attempts"}  # type: ignore[index]
+    assert last["details"] == {"factors": ["password"], "active": True, "why": "too many attempts"}
 
 
 def test_one_address_may_not_try_one_account_after_the_other(bank: Tenant, people: People) -> None:

@@ -140,4 +140,4 @@ def code_of(secret: str, *, forget: bool = True) -> str:
     """Give the code that an app shows now; a code that was used is forgotten, so that no test waits for the next."""
     if forget:
         totp.cache.clear()
-    return totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+    return str(totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))))
