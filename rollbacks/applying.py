@@ -135,7 +135,7 @@ def _plan_still_holds(rollback: Rollback, survey: surveys.Survey) -> guards.Chec
     """Compare what was signed with what is stored and with what would be sent now, byte for byte."""
     same_rules = rollback.type_profile == survey.rtype.profile
     if same_rules and facts.is_altered(rollback):
-        return guards.refuse_altered_plan()
+        return guards.refuse_other_rules() if facts.signs_no_parts(rollback) else guards.refuse_altered_plan()
     if survey.live is not None and survey.guard_level != rollback.guard_level:
         return guards.check_guard_level(planned=rollback.guard_level, now=survey.guard_level, why=survey.proof.sentence)
     if survey.live is not None and survey.plan_digest != rollback.plan_digest and not survey.refusals:

@@ -182,8 +182,11 @@ def planned(step: Step) -> PlannedStep:
     )
 
 
-def frozen_digest(rollback: Rollback) -> str:
-    """Give the digest of the plan as it is stored now; another one than was signed tells of altered rows."""
+def frozen_digest(rollback: Rollback, *, composition: "Mapping[str, Value] | None" = None) -> str:
+    """Give the digest of the plan as it is stored now; another one than was signed tells of altered rows.
+
+    `composition` stands in for what is stored of it.
+    """
     return plan_digest(
         tenant=str(rollback.tenant_id),
         resource_type=rollback.config.resource_type,
@@ -193,8 +196,14 @@ def frozen_digest(rollback: Rollback) -> str:
         steps=[planned(step) for step in rollback.steps.all()],
         profile=rollback.type_profile,
         despite_label=rollback.despite_label,
-        composition=composition_of(rollback),
+        composition=composition_of(rollback) if composition is None else composition,
     )
+
+
+def signs_no_parts(rollback: Rollback) -> bool:
+    """Say whether the plan is a request for parts from before plans signed which parts: then it is planned anew."""
+    parts_alone = bool(rollback.only) and not rollback.keep and rollback.reverts_id is None
+    return parts_alone and frozen_digest(rollback, composition={}) == rollback.plan_digest
 
 
 def is_altered(rollback: Rollback) -> bool:

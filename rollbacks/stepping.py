@@ -127,7 +127,7 @@ def check_still_signed(attempt: Attempt) -> guards.Check:
     rollback = Rollback.objects.select_related("tenant", "config").get(pk=attempt.rollback_id)
     same_rules = catalogue.get(rollback.config.resource_type).profile == rollback.type_profile
     if same_rules and facts.is_altered(rollback):
-        return guards.refuse_altered_plan()
+        return guards.refuse_other_rules() if facts.signs_no_parts(rollback) else guards.refuse_altered_plan()
     if not same_rules and not attempt.sends.exists():
         return guards.refuse_other_rules()
     return guards.check_live_unchanged(seen="", now="", moved="")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rollbacks import actions, audit, collateral, composing, evidence, surveys
-from rollbacks.models import AuditEntry, Rollback
+from rollbacks import actions, audit, collateral, composing, evidence, facts, surveys
+from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import archive
 from tenants.documents import compare, load, place_text
 from tenants.models import Snapshot, Tenant
@@ -290,3 +290,20 @@ def test_only_brings_back_an_item_that_was_removed_and_takes_away_one_that_was_a
     assert (again.code, again.document["verdict"]) == (0, "verified"), again.err
     assert content_of(alone) == now
     assert making.content(version(alone.world.config, alone.world.live_version)) is not None
+
+
+def test_a_request_for_parts_from_before_plans_signed_which_parts_is_to_be_planned_again_and_alarms_nobody(
+    desk: Desk,
+) -> None:
+    rollback = desk.request(only=(CONFIDENCE,))
+    earlier = facts.frozen_digest(rollback, composition={})
+    Rollback.objects.filter(pk=rollback.pk).update(plan_digest=earlier)
+    rollback.refresh_from_db()
+    done = desk.run(desk.approve(rollback))
+    assert (done.state, desk.writes()) == ("approved", [])
+    assert "Plan again." in done.explanation
+    assert "checked" not in done.explanation
+    assert not Attempt.objects.exists()
+
+    Rollback.objects.filter(pk=rollback.pk).update(only=[DESCRIPTION, CONFIDENCE], keep=[DESCRIPTION])
+    assert "Have the database checked" in desk.run(rollback).explanation
