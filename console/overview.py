@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from rollbacks import checkpointing, propagation
-from rollbacks.models import AuditEntry, PropagationWatch, Rollback
+from rollbacks import checkpointing, confirming, propagation
+from rollbacks.models import AuditEntry, Confirmation, PropagationWatch, Rollback
 from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift, labelling
 from tenants.models import Snapshot, Tenant, TrackedConfig
@@ -72,6 +72,8 @@ class Overview:
     missing: Sequence[TrackedConfig]
     rollbacks: Sequence[Rollback]
     entries: Sequence[AuditEntry]
+    counting: Sequence[Confirmation]
+    """What is undone unless somebody keeps it, and what waits for its undo."""
     worries: Sequence[str]
     """Why the trail is not proven outside the database, where it is not."""
 
@@ -124,6 +126,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
             .defer("payload")
             .order_by("-at", "-seq")[:SHOWN_ENTRIES]
         ),
+        counting=confirming.counting(access.tenants_of(user)),
         worries=checkpointing.worries(access.tenants_of(user)),
     )
 

@@ -319,6 +319,7 @@ CELERY_TASK_QUEUES = tuple(Queue(name, Exchange(name), routing_key=name) for nam
 CELERY_TASK_ROUTES = {
     "rollbacks.tasks.apply_rollback": {"queue": "rollbacks"},
     "rollbacks.tasks.sweep_attempts": {"queue": "rollbacks"},
+    "rollbacks.tasks.sweep_confirmations": {"queue": "rollbacks"},
 }
 CELERY_TIMEZONE = "UTC"
 # In memory: the schedule below is all there is, and a file of it could be half written.
@@ -333,6 +334,7 @@ CELERY_BEAT_SCHEDULE = {
     }
     for name, seconds in (
         ("rollbacks.tasks.sweep_attempts", 2),
+        ("rollbacks.tasks.sweep_confirmations", 5),
         ("rollbacks.tasks.sweep_propagation", 5),
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),

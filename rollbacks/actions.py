@@ -12,8 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rollbacks import driving, explaining, guards, leases, probing, surveys, transitions
-from rollbacks.models import Approval, Attempt, GuardProbe, Rollback
+from rollbacks import confirming, driving, explaining, guards, leases, probing, surveys, transitions
+from rollbacks.models import Approval, Attempt, Confirmation, GuardProbe, Rollback
 from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
 from rollbacks.tasks import apply_rollback_soon
@@ -60,18 +60,29 @@ def plan_rollback(
     keep: Sequence[str] = (),
     reverts: Snapshot | None = None,
     despite: str = "",
+    confirm_minutes: int | None = None,
     platform: Platform | None = None,
 ) -> Survey:
     """Look at live and give what a rollback to `target` would send, and how every guard stands; writes nothing remote.
 
     `only` restores just these places, `keep` leaves these as they are on live. With `reverts` just what that version
-    changed is taken back; the target is then the version `before` it.
-    Raises PermissionDenied without any role in the tenant, and RemoteError when not even a connection can be set up.
+    changed is taken back; the target is then the version `before` it. With `confirm_minutes` it is undone unless
+    somebody keeps it within so many minutes.
+    Raises NotAllowed for minutes out of bounds, PermissionDenied without any role in the tenant, and RemoteError when
+    not even a connection can be set up.
     """
     _require(acting_user, config)
+    check_confirm_minutes(confirm_minutes)
     platform = platform or connections.connect(config.tenant)
     return surveys.take_survey(
-        config, target, platform=platform, only=only, keep=keep, reverts=reverts, despite=despite.strip()
+        config,
+        target,
+        platform=platform,
+        only=only,
+        keep=keep,
+        reverts=reverts,
+        despite=despite.strip(),
+        confirm_minutes=confirm_minutes,
     )
 
 
@@ -90,23 +101,33 @@ def request_rollback(
     despite: str = "",
     confirm_name: str = "",
     succeeds: Rollback | None = None,
+    confirm_minutes: int | None = None,
     platform: Platform | None = None,
 ) -> Rollback:
     """Plan on live as it is now and store the frozen plan as a request.
 
     `confirm_name` is the object's name as the person typed it, which a tenant in production asks for; `succeeds` is the
     request whose place it takes. With `expected_plan_digest` the plan must still be the one that the person looked at.
-    `despite` is why it goes back to what is labelled bad: it is signed with the plan. Raises RequestRefused with every
-    guard that refuses (an entry in the trail says so), NotAllowed for a reason that says nothing, a ticket that the
-    tenant does not know as one and a name that was not typed, PermissionDenied without the operator's role.
+    `despite` is why it goes back to what is labelled bad, `confirm_minutes` after which it is undone unless somebody
+    keeps it: both are signed with the plan. Raises RequestRefused with every guard that refuses (an entry in the trail
+    says so), NotAllowed for a reason that says nothing, a ticket that the tenant does not know as one, a name that was
+    not typed and minutes out of bounds, PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
     reason, ticket = check_reason(reason), check_ticket(ticket, config.tenant)
     check_name(confirm_name, config)
     despite = check_reason(despite) if despite.strip() else ""
+    check_confirm_minutes(confirm_minutes)
     platform = platform or connections.connect(config.tenant)
     survey = surveys.take_survey(
-        config, target, platform=platform, only=only, keep=keep, reverts=reverts, despite=despite
+        config,
+        target,
+        platform=platform,
+        only=only,
+        keep=keep,
+        reverts=reverts,
+        despite=despite,
+        confirm_minutes=confirm_minutes,
     )
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:
@@ -133,6 +154,7 @@ def request_rollback(
     if survey.wanted is not None:
         rollback.only, rollback.keep, rollback.reverts = list(survey.wanted.only), list(survey.wanted.keep), reverts
     rollback.despite_label, rollback.succeeds = survey.despite_label, succeeds
+    rollback.confirm_minutes = survey.confirm_minutes
     return transitions.open_request(rollback, survey.steps, checks=checks)
 
 
@@ -250,6 +272,18 @@ def run_rollback(rollback: Rollback, *, acting_user: User | None) -> Rollback:
     return queued
 
 
+def keep_rollback(rollback: Rollback, *, acting_user: User | None) -> Confirmation:
+    """Keep what a rollback left, so that it is not undone; whoever may ask for a rollback or approve one may keep it.
+
+    Raises NotAllowed where nothing counts down any more; PermissionDenied without the role of operator or approver.
+    """
+    _require(acting_user, rollback.config, Role.OPERATOR, Role.APPROVER)
+    try:
+        return confirming.keep(rollback, keeper=acting_user, actor=trail.actor_name(acting_user))
+    except confirming.TooLate as error:
+        raise NotAllowed(str(error)) from error
+
+
 def close_presumed(rollback: Rollback, *, acting_user: User, reason: str) -> Rollback:
     """Close an attempt whose outcome stays open, on one person's word, recorded as *presumed* not applied.
 
@@ -328,6 +362,15 @@ def check_name(typed: str, config: TrackedConfig) -> None:
         raise NotAllowed(
             f"{config.tenant.name} is in production, so the name of the object has to be typed: “{wanted}”; {was}. "
             "Nothing was sent and nothing was requested."
+        )
+
+
+def check_confirm_minutes(minutes: int | None) -> None:
+    """Return for minutes within the bounds, or none; raises NotAllowed."""
+    if minutes is not None and not confirming.SHORTEST <= minutes <= confirming.LONGEST:
+        raise NotAllowed(
+            f"A rollback can be undone by itself after {confirming.SHORTEST} to {confirming.LONGEST} minutes; this "
+            f"says {minutes}. Nothing was sent."
         )
 
 

@@ -57,6 +57,7 @@ def apply(
             keep=rollback.keep,
             reverts=rollback.reverts,
             despite=rollback.despite_label,
+            confirm_minutes=rollback.confirm_minutes,
         )
     except (RemoteError, CannotUnseal) as error:
         check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, str(error))

@@ -114,6 +114,8 @@ def plan_facts(rollback: Rollback) -> dict[str, object]:
         plan["composition"] = composition_of(rollback)
     if rollback.despite_label:
         plan["despite_label"] = rollback.despite_label
+    if rollback.confirm_minutes is not None:
+        plan["confirm_minutes"] = rollback.confirm_minutes
     if len(steps) == 1:
         return {**plan, **_request_facts(steps[0])}
     return {**plan, "steps": [{**step_name(step, of=len(steps)), **_guard_facts(step)} for step in steps]}
@@ -197,6 +199,7 @@ def frozen_digest(rollback: Rollback, *, composition: "Mapping[str, Value] | Non
         profile=rollback.type_profile,
         despite_label=rollback.despite_label,
         composition=composition_of(rollback) if composition is None else composition,
+        confirm_minutes=rollback.confirm_minutes,
     )
 
 

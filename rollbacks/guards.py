@@ -442,3 +442,12 @@ def check_approvals(*, needed: int, given: int, rejected_by: str | None = None) 
     return Check(
         "approvals", TITLES["approvals"], Standing.PENDING, f"{given} of {needed} given; a colleague must approve."
     )
+
+
+def approved_with(rollback: str, *, minutes: int | None) -> Check:
+    """Hold for the undo that an earlier approval covers, because the option was part of what it signed."""
+    return _holds(
+        "approvals",
+        f"Approved with rollback {rollback[:8]}, whose plan says that it is undone unless somebody keeps it within "
+        f"{minutes} minutes.",
+    )

@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
-from rollbacks import actions, choosing_parts, guards, showing, step_rows, surveys
+from rollbacks import actions, choosing_parts, confirming, guards, showing, step_rows, surveys
 from rollbacks.models import Rollback
 from rollbacks.states import PENDING
 from tenants import access, archive
@@ -88,6 +88,8 @@ class Asked:
     """The version whose own change alone is taken back."""
     despite: str
     """Why it goes back to what is labelled bad; empty until somebody confirms that."""
+    confirm_minutes: int | None
+    """Undo it unless somebody keeps it within so many minutes; None for not."""
 
 
 def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
@@ -140,7 +142,20 @@ def _asked(request: HttpRequest, config_id: UUID, target_id: int, *, reverts: Sn
         reverts=reverts,
         # Never from an address: a link that somebody follows confirms nothing, and no log of addresses keeps the words.
         despite=_confirmed(request.POST.get("despite", "")),
+        confirm_minutes=_minutes(request.GET.get("confirm", "")),
     )
+
+
+def _minutes(text: str) -> int | None:
+    """Give the minutes that were typed where they are within the bounds; the page says so where they are not."""
+    text = text.strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 5):
+        return None
+    try:
+        actions.check_confirm_minutes(int(text))
+    except actions.NotAllowed:
+        return None
+    return int(text)
 
 
 def _confirmed(despite: str) -> str:
@@ -180,7 +195,7 @@ def _choose(request: HttpRequest, asked: Asked) -> HttpResponse:
         except (RemoteError, CannotUnseal) as error:
             return _page(request, asked, ReasonForm(), problem=str(error), status=502)
     asked = replace(asked, keep=tuple(keep))
-    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again"}]
+    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again", "confirm"}]
     query += [("only", place) for place in asked.only] + [("keep", place) for place in asked.keep]
     address = f"{request.path}?{urlencode(query)}" if query else request.path
     if len(address) <= choosing_parts.LONGEST_ADDRESS and not asked.despite:
@@ -214,6 +229,7 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 despite=asked.despite,
                 confirm_name=form.cleaned_data["confirm_name"],
                 succeeds=asked.again,
+                confirm_minutes=asked.confirm_minutes,
             )
         except actions.RequestRefused as refused:
             return _page(request, asked, form, refusals=refused.refusals, status=409)
@@ -279,6 +295,7 @@ def _page(
             keep=asked.keep,
             reverts=asked.reverts,
             despite=asked.despite,
+            confirm_minutes=asked.confirm_minutes,
         )
     except (RemoteError, CannotUnseal) as error:
         problem = problem or str(error)
@@ -316,6 +333,14 @@ def _page(
         "name_to_type": actions.name_to_type(config),
         "asked_despite": request.POST.get("despite", ""),
         "shortest_reason": actions.SHORTEST_REASON,
+        "confirm_minutes": asked.confirm_minutes,
+        "asked_confirm": request.GET.get("confirm", ""),
+        "confirm_bounds": (confirming.SHORTEST, confirming.LONGEST),
+        "kept_for_confirm": [
+            *((name, value) for name, value in request.GET.items() if name in {"undoes", "again"}),
+            *(("only", place) for place in asked.only),
+            *(("keep", place) for place in asked.keep),
+        ],
         "rows": showing.change_rows(survey.difference.changes) if survey and survey.difference else [],
         "now_head": f"Now (v{survey.live.snapshot.version})" if survey and survey.live else "Now",
         "after_head": "After" if survey and surveys.composition(survey) else f"After (v{target.version})",

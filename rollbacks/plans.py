@@ -225,11 +225,13 @@ def plan_digest(
     profile: str,
     despite_label: str = "",
     composition: Mapping[str, Value] | None = None,
+    confirm_minutes: int | None = None,
 ) -> str:
     """Give the digest that an approval signs (PROTOCOL.md, PLAN): any difference in what would happen changes it.
 
-    Every step is signed whole, and so is their order; why it goes back to what is labelled bad, where it does; and what
-    somebody chose of the way back, where it is not the whole target.
+    Every step is signed whole, and so is their order; why it goes back to what is labelled bad, where it does; what
+    somebody chose of the way back, where it is not the whole target; and after how many minutes it is undone unless
+    somebody keeps it, so that the approval covers that undo as well.
     """
     signed: dict[str, Value] = {
         "tenant": tenant,
@@ -246,4 +248,6 @@ def plan_digest(
         signed["despite_label"] = despite_label
     if composition:
         signed["composition"] = dict(composition)
+    if confirm_minutes is not None:
+        signed["confirm_minutes"] = confirm_minutes
     return hashlib.sha256(canonical_bytes(signed)).hexdigest()

@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from rollbacks import actions, differences, explaining, progress, propagation, showing, step_rows, waiting
+from rollbacks import actions, confirming, differences, explaining, progress, propagation, showing, step_rows, waiting
 from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
 from rollbacks.states import PENDING, State
 from tenants import access, archive, refused_access
@@ -101,7 +101,9 @@ def mark_of(rollback: Rollback) -> str:
     decided = Approval.objects.filter(rollback=rollback).count()
     queued = "queued" if rollback.run_requested_at is not None else "idle"
     watch = propagation.watch_of(rollback)
-    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}"
+    counts = confirming.confirmation_of(rollback)
+    counted = "" if counts is None else f"-{counts.state}-{counts.tries}-{counts.undo.state if counts.undo else ''}"
+    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}{counted}"
 
 
 def with_problem(request: HttpRequest, rollback: Rollback, problem: str) -> HttpResponse:
@@ -179,7 +181,21 @@ def _close(typed: QueryDict, rollback: Rollback, user: "User") -> str:
     return "The attempt was closed as presumed not applied, on your word. The console stops reading."
 
 
-_DOINGS: Final = {"approve": _approve, "reject": _reject, "cancel": _cancel, "run": _run, "close": _close}
+def _keep(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    counts = confirming.confirmation_of(rollback)
+    if counts is None or counts.kept_by_id != user.pk:
+        actions.keep_rollback(rollback, acting_user=user)
+    return "You kept it. It is not undone."
+
+
+_DOINGS: Final = {
+    "approve": _approve,
+    "reject": _reject,
+    "cancel": _cancel,
+    "run": _run,
+    "close": _close,
+    "keep": _keep,
+}
 
 
 def _decided_already(rollback: Rollback, user: "User", decision: Approval.Decision) -> bool:
@@ -198,6 +214,7 @@ def _page(
     running = progress.is_running(rollback)
     watch = propagation.watch_of(rollback)
     routing_watched = watch is not None and watch.state == PropagationWatch.State.WATCHING
+    counts = confirming.confirmation_of(rollback)
     approvals = list(rollback.approvals.select_related("approver"))
     difference, difference_problem = _frozen_difference(rollback)
     waits_for = [showing.name_of(one) for one in waiting.approvers_for(rollback)]
@@ -213,7 +230,15 @@ def _page(
         "banner": banner_of(rollback, attempt),
         "progress": progress.progress_of(rollback),
         "running": running,
-        "watching": running or routing_watched or (rollback.state in PENDING and not allowed.decide),
+        "watching": running
+        or routing_watched
+        or confirming.is_under_way(counts)
+        or (rollback.state in PENDING and not allowed.decide),
+        "confirmation": counts,
+        "confirmation_told": None if counts is None else confirming.told(counts),
+        "confirmation_left": "" if counts is None else confirming.time_left(counts),
+        "confirmation_none": counts is None and confirming.has_ended(rollback),
+        "may_keep": access.may(user, rollback.tenant, Role.OPERATOR, Role.APPROVER),
         "routing": propagation.told(watch) if watch is not None else None,
         "look_every": 1000 if running else 5000,
         "mark": mark_of(rollback),

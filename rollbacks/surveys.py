@@ -71,6 +71,8 @@ class Survey:
     """Where what is taken back and later work touched one place differently."""
     despite_label: str = ""
     """Why it goes back to what is labelled bad."""
+    confirm_minutes: int | None = None
+    """Undo it unless somebody keeps it within so many minutes; None for not."""
 
     @property
     def refusals(self) -> tuple[guards.Check, ...]:
@@ -128,13 +130,15 @@ def take_survey(
     keep: Sequence[str] = (),
     reverts: Snapshot | None = None,
     despite: str = "",
+    confirm_minutes: int | None = None,
 ) -> Survey:
     """Look at everything and check every guard, all of them, so that a person sees all refusals at once.
 
     With `planned` the survey is the last one before a send: live must be exactly what that plan was made on, and its
     approvals must be there. `only` restores just these places, `keep` leaves these as they are on live; with `reverts`
     just what that version changed is taken back, and the target is the version before it. `despite` is why it goes back
-    to what is labelled bad. Never raises for what the platform answers: that is a refusal with its sentence.
+    to what is labelled bad; with `confirm_minutes` it is undone unless somebody keeps it. Never raises for what the
+    platform answers: that is a refusal with its sentence.
     """
     rtype = catalogue.get(config.resource_type)
     tenant = config.tenant
@@ -230,6 +234,7 @@ def take_survey(
             steps,
             despite=despite,
             composition=facts.composition(only=only, keep=keep, reverts=reverts),
+            confirm_minutes=confirm_minutes,
         ),
         difference=_difference(rtype, live, wanted, steps),
         proof=proof,
@@ -240,6 +245,7 @@ def take_survey(
         wanted=composed,
         overlaps=tuple(overlaps),
         despite_label=despite,
+        confirm_minutes=confirm_minutes,
     )
 
 
@@ -441,6 +447,7 @@ def _plan_digest(
     *,
     despite: str,
     composition: dict[str, Value],
+    confirm_minutes: int | None,
 ) -> str:
     if live is None or not steps:
         return ""
@@ -454,6 +461,7 @@ def _plan_digest(
         profile=rtype.profile,
         despite_label=despite,
         composition=composition,
+        confirm_minutes=confirm_minutes,
     )
 
 

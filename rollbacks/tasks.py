@@ -12,7 +12,18 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from rollbacks import applying, checkpointing, driving, earning, notices, probing, propagation, queueing, transitions
+from rollbacks import (
+    applying,
+    checkpointing,
+    driving,
+    earning,
+    notices,
+    probing,
+    propagation,
+    queueing,
+    transitions,
+    undoing,
+)
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import labelling
@@ -83,6 +94,13 @@ def _serve(tenant_id: UUID) -> None:
         except Exception:
             # One that cannot be carried out must not keep the others from being so; it stays queued.
             log.exception("rollback.not_carried_out", rollback=str(rollback_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_confirmations() -> None:
+    """Ask for the undo of everything that nobody has kept in time, and ring the bell for it."""
+    for undo in undoing.undo_due():
+        apply_rollback_soon(undo.pk)
 
 
 @shared_task(ignore_result=True)

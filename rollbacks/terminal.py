@@ -8,7 +8,18 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from rollbacks import applying, collateral, differences, driving, explaining, facts, propagation, step_rows, surveys
+from rollbacks import (
+    applying,
+    collateral,
+    confirming,
+    differences,
+    driving,
+    explaining,
+    facts,
+    propagation,
+    step_rows,
+    surveys,
+)
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
@@ -111,6 +122,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "despite_label": rollback.despite_label or None,
         "notes": rollback.notes,
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
+        "confirmation": _describe_confirmation(rollback),
         "propagation": _describe_propagation(rollback),
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
@@ -146,6 +158,9 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "despite_label": survey.despite_label or None,
         "notes": list(survey.notes),
         "attempts": [],
+        "confirmation": None
+        if survey.confirm_minutes is None
+        else {"state": "planned", "minutes": survey.confirm_minutes},
         "propagation": None,
         "requested_by": requester,
         "approved_by": [],
@@ -200,6 +215,15 @@ def _describe_live(snapshot: "Snapshot | None") -> dict[str, Any] | None:
     if snapshot is None:
         return None
     return {"version": snapshot.version, "etag": snapshot.etag_text or None, "digest": snapshot.digest}
+
+
+def _describe_confirmation(rollback: Rollback) -> dict[str, Any] | None:
+    found = confirming.confirmation_of(rollback)
+    if found is not None:
+        return confirming.facts_of(found)
+    if rollback.confirm_minutes is None:
+        return None
+    return {"state": "none" if confirming.has_ended(rollback) else "planned", "minutes": rollback.confirm_minutes}
 
 
 def _describe_propagation(rollback: Rollback) -> dict[str, Any] | None:
@@ -283,6 +307,10 @@ class RollbackCommand(TerminalCommand):
         if watch is not None:
             routing = propagation.told(watch)
             self.tell(f"  routing  {routing.words}{f': {routing.detail}' if routing.detail else ''}")
+        counts = confirming.confirmation_of(rollback)
+        if counts is not None:
+            stands = confirming.told(counts)
+            self.tell(f"  keep     {stands.headline} {stands.sentence}")
         for sentence in _next_steps(rollback):
             self.tell(f"  {sentence}")
         return exit_code_of(rollback)
@@ -341,4 +369,6 @@ def _next_steps(rollback: Rollback) -> list[str]:
         return [f"Ready: manage.py apply {rollback.pk}"]
     if rollback.state in {State.APPLYING, State.UNKNOWN} and rollback.attempts.filter(state="open").exists():
         return ["The outcome is still open; the console keeps reading, or: manage.py recover"]
+    if rollback.state == State.APPLIED and confirming.is_counting(rollback):
+        return [f"Keep it: manage.py confirm {rollback.pk} --as USER"]
     return []

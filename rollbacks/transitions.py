@@ -13,9 +13,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, explaining, facts, guards, last_checks, one_object, propagation, queueing, stepping
+from rollbacks import (
+    audit,
+    confirming,
+    explaining,
+    facts,
+    guards,
+    last_checks,
+    one_object,
+    propagation,
+    queueing,
+    stepping,
+)
 from rollbacks.leases import Lease, LeaseLost
-from rollbacks.models import Approval, Attempt, Rollback, Send
+from rollbacks.models import Approval, Attempt, Confirmation, Rollback, Send
 from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
 from rollbacks.verdicts import Verdict
@@ -52,8 +63,31 @@ def _move(rollback: Rollback, after: State, **fields: object) -> None:
 
 def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Sequence[guards.Check]) -> Rollback:
     """Store a new request, awaiting approval or, where none is needed, approved."""
+    return _store(
+        rollback, State.AWAITING_APPROVAL if rollback.approvals_needed else State.APPROVED, steps, checks=checks
+    )
+
+
+def open_undo(
+    confirmation: Confirmation, undo: Rollback, steps: Sequence[PlannedStep], *, checks: Sequence[guards.Check]
+) -> bool:
+    """Store the undo that a countdown demands, queued; False, with nothing changed, where it has ended already.
+
+    Its approval is that of the rollback that it takes back, which T1 asks for once more.
+    """
     with transaction.atomic():
-        rollback.state = State.AWAITING_APPROVAL if rollback.approvals_needed else State.APPROVED
+        if not confirming.lock_counting(confirmation):
+            return False
+        _store(undo, State.APPROVED, steps, checks=checks)
+        confirming.hand_to(confirmation, undo)
+    return True
+
+
+def _store(
+    rollback: Rollback, state: State, steps: Sequence[PlannedStep], *, checks: Sequence[guards.Check]
+) -> Rollback:
+    with transaction.atomic():
+        rollback.state = state
         rollback.state_changed_at = rollback.requested_at
         rollback.save(force_insert=True)
         stepping.freeze(rollback, steps)
@@ -202,8 +236,8 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     When live has moved the plan is void and the rollback ends in conflict; when the guard level is another one, its
     approvals are void and it is cancelled. Otherwise it stays approved, so that it can run once the obstacle (a freeze,
     a missing permission) is gone; and queued, too, where all that refuses does so only for now (a platform out of
-    reach, a stale read, another attempt on the object). Changes nothing when
-    somebody else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
+    reach, a stale read, another attempt on the object), or where it is the undo of what nobody has kept. Changes
+    nothing when somebody else has begun or ended the rollback meanwhile: what this survey saw may be that very write.
     """
     refusing = [check for check in checks if check.refuses]
     explanation = " ".join(check.message for check in refusing)
@@ -216,7 +250,10 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
         )
         if locked.state != State.APPROVED:
             return locked
-        if locked.run_requested_at is not None and all(check.for_now for check in refusing):
+        void = moved or any(check.guard == "guard_level" for check in refusing)
+        # What nobody kept is undone as soon as whatever stands in the way is gone; no person waits to run it again.
+        waits = all(check.for_now for check in refusing) or (not void and confirming.is_undo(locked))
+        if locked.run_requested_at is not None and waits:
             return queueing.postpone_run(locked, refusing, actor=actor)
         fields: dict[str, object] = {
             "refusals": [check.to_json() for check in refusing],
@@ -418,6 +455,8 @@ def close_attempt(
         )
         if state is State.APPLIED and verdict in stepping.STANDS:
             propagation.begin(rollback, version=rollback.expected_version, counts_from=attempt.opened_at)
+        if following is None:
+            confirming.begin(rollback, attempt)
         if following is not None and going_on is not None:
             stepping.open_attempt(
                 rollback,

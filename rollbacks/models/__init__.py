@@ -6,6 +6,7 @@ tenant's chain, a change of an entry.
 """
 
 from rollbacks.models.attempts import Attempt, PropagationWatch, Send
+from rollbacks.models.confirmations import Confirmation
 from rollbacks.models.notices import Notice
 from rollbacks.models.probes import GuardProbe
 from rollbacks.models.requests import Approval, Rollback, Step
@@ -17,6 +18,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Checkpoint",
+    "Confirmation",
     "GuardProbe",
     "Notice",
     "PropagationWatch",

@@ -56,6 +56,10 @@ class Rollback(models.Model):
         help_text="Why it goes back to content that is labelled bad; empty where it is not, or was not then.",
     )
 
+    confirm_minutes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Undo it unless somebody keeps it within so many minutes; empty for not."
+    )
+
     base_version = models.BigIntegerField(null=True)
     base_etag = models.BinaryField(null=True)
     base_digest = models.CharField(max_length=64)

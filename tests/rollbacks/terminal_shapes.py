@@ -79,6 +79,7 @@ DOCUMENT: Json = {
         }
     ],
     "refusal": REFUSAL_OR_NOT,
+    "confirmation": (dict, type(None)),
     "propagation": (dict, type(None)),
     "requested_by": str,
     "approved_by": [str],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rollbacks import applying, probing, propagation
+from rollbacks import applying, probing, propagation, undoing
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import State
 from rollbacks.terminal import describe
@@ -13,6 +13,8 @@ class Command(TerminalCommand):
     help = "Drive every open attempt to its end, reading first, and look at every watch of routing that is due."
 
     def run(self, **_options: Any) -> ExitCode:
+        for undo in undoing.undo_due(everything=True):
+            applying.apply(undo.pk)
         attempts = applying.recover(everything=True)
         probes = probing.recover()
         propagation.sweep()

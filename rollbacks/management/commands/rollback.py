@@ -49,6 +49,12 @@ class Command(RollbackCommand):
             "--confirm", default="", metavar="NAME", help="the object's name, which a tenant in production asks for"
         )
         parser.add_argument(
+            "--confirm-within",
+            type=int,
+            metavar="MINUTES",
+            help="undo it unless somebody keeps it (manage.py confirm) within so many minutes, 5 to 240",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="show the plan and its guards; store and send nothing"
         )
 
@@ -56,7 +62,16 @@ class Command(RollbackCommand):
         user = find_user(options["user"]) if options["user"] else None
         config = addresses.find_config(user, (options["tenant"], options["address"]))
         target, reverts = _way(config, options)
-        wish = {"only": options["only"], "keep": options["keep"], "reverts": reverts}
+        wish = {
+            "only": options["only"],
+            "keep": options["keep"],
+            "reverts": reverts,
+            "confirm_minutes": options["confirm_within"],
+        }
+        try:
+            actions.check_confirm_minutes(options["confirm_within"])
+        except actions.NotAllowed as error:
+            raise WrongUse(str(error)) from error
         if options["dry_run"]:
             survey = actions.plan_rollback(config, target, acting_user=user, despite=options["despite_label"], **wish)
             return self._show_plan(survey, user_name=trail.actor_name(user))
