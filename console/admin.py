@@ -1,4 +1,4 @@
-"""The pages of people: who may log in. What they may see is decided by memberships."""
+"""The pages of people and of groups: who may log in. What they may see is decided by their roles in tenants."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,17 +9,20 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from tenants import access, sign_ins
+from tenants import access, entitling, sign_ins
+from tenants.role_pages import GroupForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     _Base = UserAdmin[User]
+    _GroupBase = admin.ModelAdmin[Group]
 else:
     _Base = UserAdmin  # it takes no type argument at run time
+    _GroupBase = admin.ModelAdmin
 
 admin.site.unregister(User)
-admin.site.unregister(Group)  # model permissions play no part here (`tenants.access`)
+admin.site.unregister(Group)
 
 
 @admin.register(User)
@@ -88,4 +91,47 @@ class PeopleAdmin(_Base):
 
     def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
         """Say no: a person who left is made inactive."""
+        return False
+
+
+@admin.register(Group)
+class GroupAdmin(_GroupBase):
+    """Groups of people, for platform owners only: model permissions play no part, tenants give them roles."""
+
+    form = GroupForm
+    fields = ("name", "people")
+    list_display = ("name",)
+    search_fields = ("name",)
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+    actions = None
+
+    @property
+    def media(self) -> forms.Media:
+        """Load no script: the pages are links and forms."""
+        return forms.Media()
+
+    def save_model(self, request: "HttpRequest", obj: Group, form: Any, change: Any) -> None:
+        """Hand the group to the action; who came and who left is in the trails of its tenants."""
+        assert isinstance(request.user, User)  # noqa: S101 - admin_view lets nobody else in
+        entitling.keep_group(obj, form.cleaned_data["people"], acting_user=request.user)
+
+    def has_module_permission(self, request: "HttpRequest") -> bool:
+        """Let platform owners in."""
+        return access.owns_platform(request.user)
+
+    def has_view_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        """Let platform owners look."""
+        return access.owns_platform(request.user)
+
+    def has_add_permission(self, request: "HttpRequest") -> bool:
+        """Let platform owners add groups."""
+        return access.owns_platform(request.user)
+
+    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        """Let platform owners change groups."""
+        return access.owns_platform(request.user)
+
+    def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        """Say no: a group that is no longer needed loses its people and its roles, and the trail names it."""
         return False

@@ -94,6 +94,19 @@ ENTRANCES: Final[tuple[tuple[str, tuple[Entrance, ...]], ...]] = (
                 url_name="admin:tenants_membership_changelist",
                 model="tenants.membership",
             ),
+            Entrance(label="Groups", icon="users", url_name="admin:auth_group_changelist", model="auth.group"),
+            Entrance(
+                label="Roles of groups",
+                icon="users",
+                url_name="admin:tenants_grouprole_changelist",
+                model="tenants.grouprole",
+            ),
+            Entrance(
+                label="Roles by claims",
+                icon="shield",
+                url_name="admin:tenants_claimrole_changelist",
+                model="tenants.claimrole",
+            ),
         ),
     ),
 )

@@ -7,6 +7,7 @@ every tenant and holds every role. That is a matter of the rows on a page only; 
 rollback binds them as well. An inactive user and an anonymous one see nothing.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -128,6 +129,28 @@ def people_with_role(tenant: Tenant | UUID, *roles: Role) -> "QuerySet[User]":
         | Q(pk__in=User.groups.through.objects.filter(group__in=_groups(asked, tenant)).values("user_id")),
         is_active=True,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One role that somebody holds in a tenant, and how they came to it."""
+
+    person: User
+    role: str
+    by: str
+    """Empty for a grant by hand."""
+
+
+def held_in(tenant: Tenant) -> list[Held]:
+    """Give who holds which role in the tenant, by name; somebody may hold one in several ways."""
+    own = Membership.objects.filter(tenant=tenant).select_related("user")
+    of_groups = GroupRole.objects.filter(tenant=tenant).select_related("group").prefetch_related("group__user_set")
+    by_claims = granting.Origin.CLAIMS.label
+    held = [Held(row.user, row.role, by_claims if row.origin == granting.Origin.CLAIMS else "") for row in own]
+    held += [
+        Held(person, row.role, f"by the group {row.group}") for row in of_groups for person in row.group.user_set.all()
+    ]
+    return sorted(held, key=lambda one: (one.person.get_username(), one.role, one.by))
 
 
 def may(user: "AbstractBaseUser | AnonymousUser", tenant: Tenant, *roles: Role) -> bool:

@@ -1,6 +1,6 @@
-"""The pages of tenants, memberships and configurations: they parse, check, call an action and answer."""
+"""The pages of tenants and configurations: they parse, check, call an action and answer."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -14,7 +14,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from tenants import access, actions, comparing, labelling, pacing, reach, retention, version_pages
+from tenants import (
+    access,
+    actions,
+    comparing,
+    labelling,
+    pacing,
+    reach,
+    retention,
+    role_pages,  # noqa: F401 - it registers the pages of roles
+    version_pages,
+)
 from tenants.access import Role
 from tenants.as_of_page import ZONES, one_as_of
 from tenants.as_of_views import AsOfViews
@@ -23,11 +33,11 @@ from tenants.compare_page import compare_page
 from tenants.compare_views import CompareViews
 from tenants.configuration import configuration, type_of
 from tenants.everything_views import EverythingViews
-from tenants.filters import DriftFilter, PresenceFilter, RoleFilter, TenantFilter, TypeFilter
+from tenants.filters import DriftFilter, PresenceFilter, TenantFilter, TypeFilter
 from tenants.forms import AdministratorForm, TenantForm, TrackChoiceForm
 from tenants.gutter import gutter
 from tenants.judging_views import JudgingViews
-from tenants.models import Membership, Snapshot, Tenant, TrackedConfig
+from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
@@ -104,7 +114,8 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
             "may_edit": self.has_change_permission(request, tenant),
             "may_freeze": not roles.isdisjoint(access.FREEZES),
             "may_track": Role.OPERATOR in roles,
-            "members": tenant.memberships.select_related("user").order_by("user__username", "role"),
+            "members": access.held_in(tenant),
+            "may_grant": access.may_grant(request.user, tenant),
             "types": tenant.configs.values("resource_type").annotate(count=Count("pk")).order_by("resource_type"),
         }
         return TemplateResponse(request, "tenants/tenant.html", context)
@@ -161,41 +172,6 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
         return HttpResponseRedirect(reverse("admin:tenants_tenant_change", args=[obj.pk]))
 
     response_post_save_change = response_post_save_add
-
-
-@admin.register(Membership)
-class MembershipAdmin(ScopedAdmin):
-    """Who holds which role where: everybody sees those of their tenants, platform owners grant and revoke."""
-
-    list_display = ("user", "tenant", "role")
-    list_filter = (TenantFilter, RoleFilter)
-    search_fields = ("user__username", "user__first_name", "user__last_name", "tenant__name")
-    search_help_text = "User or tenant"
-    fields = ("user", "tenant", "role")
-    list_select_related: ClassVar = ("user", "tenant")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Let platform owners grant roles."""
-        return access.owns_platform(request.user)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Let platform owners revoke roles."""
-        return access.owns_platform(request.user)
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: Any) -> None:
-        """Hand the grant to the action."""
-        granted = actions.grant_role(obj.user, obj.tenant, Role(obj.role), acting_user=_user(request))
-        obj.pk = granted.pk
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        """Hand the revocation to the action."""
-        actions.revoke_role(obj, acting_user=_user(request))
-
-    def log_addition(self, request: HttpRequest, obj: Membership, message: Any) -> None:  # type: ignore[override]
-        """Keep no second log: the trail is the record."""
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:  # type: ignore[override]  # returns rows
-        """Keep no second log: the trail is the record."""
 
 
 @admin.register(TrackedConfig)

@@ -40,6 +40,8 @@ class GroupRole(models.Model):
 
     class Meta:
         ordering = ("tenant__name", "group__name", "role")
+        verbose_name = "role of a group"
+        verbose_name_plural = "roles of groups"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("group", "tenant", "role"), name="group_role_once"),
             models.CheckConstraint(name="group_role_known", condition=Q(role__in=Role.values)),
@@ -63,6 +65,8 @@ class ClaimRole(models.Model):
 
     class Meta:
         ordering = ("tenant__name", "claim", "value", "role")
+        verbose_name = "role by a claim"
+        verbose_name_plural = "roles by claims"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("claim", "value", "tenant", "role"), name="claim_role_once"),
             models.CheckConstraint(name="claim_role_known", condition=Q(role__in=Role.values)),

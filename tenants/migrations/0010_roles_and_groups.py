@@ -25,6 +25,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
+                'verbose_name': 'role by a claim',
+                'verbose_name_plural': 'roles by claims',
                 'ordering': ('tenant__name', 'claim', 'value', 'role'),
             },
         ),
@@ -36,6 +38,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
+                'verbose_name': 'role of a group',
+                'verbose_name_plural': 'roles of groups',
                 'ordering': ('tenant__name', 'group__name', 'role'),
             },
         ),
