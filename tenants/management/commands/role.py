@@ -8,7 +8,7 @@ from tenants import access, actions, addresses, entitling
 from tenants.access import Role
 from tenants.granting import ClaimRole, GroupRole
 from tenants.models import Membership
-from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+from tenants.terminal import ExitCode, TerminalCommand, WrongUse, find_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -43,16 +43,18 @@ class Command(TerminalCommand):
             super().add_arguments(step)
 
     def run(self, **options: Any) -> ExitCode:
-        acting = _person(options["acting"]) if options["acting"] else None
+        acting = find_user(options["acting"]) if options["acting"] else None
         if options["step"] in {"join", "leave"}:
-            return self._move(options["group"], _person(options["user"]), join=options["step"] == "join", acting=acting)
+            return self._move(
+                options["group"], find_user(options["user"]), join=options["step"] == "join", acting=acting
+            )
         tenant = addresses.find_tenant(acting, options["slug"])
         if options["step"] == "list":
             return self._list(tenant)
         role = Role(options["role"])
         grants = options["step"] == "grant"
         if options["user"] is not None:
-            whom = self._person(tenant, role, _person(options["user"]), grants=grants, acting=acting)
+            whom = self._person(tenant, role, find_user(options["user"]), grants=grants, acting=acting)
         elif options["group"] is not None:
             whom = self._group(tenant, role, options["group"], grants=grants, acting=acting)
         else:
@@ -136,10 +138,3 @@ class Command(TerminalCommand):
             self.print_json({"group": name, "people": names})  # type: ignore[dict-item]
         self.tell(f"{person.get_username()} is {'in' if join else 'not in'} the group {name}.")
         return ExitCode.DONE
-
-
-def _person(name: str) -> User:
-    person = User.objects.filter(username=name, is_active=True).first()
-    if person is None:
-        raise WrongUse(f"There is no active user {name!r}. Nothing was done.")
-    return person
