@@ -121,8 +121,13 @@ POST /api/v2/analytics/agentassist/conversations/query
     "stats": {"count"}}]}]}]}. The newest version listed is active in routing; it follows a write after the
     propagation delay. P analytics:conversationAggregate:view
 POST /api/v2/audits/query/realtime
-    interval, serviceName, filters, pageNumber, pageSize -> counted, without uris: user, client {id, selfUri},
-    remoteIp, eventDate, entityType, entity {id, name}, propertyChanges. P audits:audit:view
+    interval, serviceName, filters [{property: EntityId | EntityType | UserId | ClientId | Action, value}], pageNumber,
+    pageSize -> counted, without uris, the last 14 days: id, user, client {id, selfUri}, remoteIp, serviceName,
+    eventDate, action, entityType, entity {id, name}, status, propertyChanges; no version, no correlation id.
+    P audits:audit:view
+POST /api/v2/audits/query · GET …/{id} · GET …/{id}/results?cursor=&pageSize=
+    the same without 14 days: {id, state: Running | Succeeded}, then {id, pageSize, entities, cursor}, no cursor on the
+    last page; 409 query.not.done while it runs. P audits:audit:view
 
 A client that lacks a permission altogether is answered 403 missing.any.permissions, its names in the message and in
 messageParams.permissions. What is in a division (member `division` {id, name}; the last queue of each organization and
@@ -156,7 +161,9 @@ POST /practice/switches         organization, and any of: unknown_keys "refuse" 
                                 412, wrong_version_status 400 | 409, if_match_required, equal_write_succeeds,
                                 session_etag, guards_enforced (false: no stale guard is refused), etags_enforced,
                                 versions_enforced (false: the assist family does not compare the one), gzip,
-                                requests_per_minute, token_seconds, propagation_seconds, quiet
+                                requests_per_minute, token_seconds, propagation_seconds, quiet, audit_delay_seconds
+                                (an entry of the audits comes so late), audits_lost (what is written meanwhile never
+                                shows there), audit_query_seconds (how long an asynchronous query runs)
 GET /practice/writes            every accepted write: sequence, at, organization, family, object, version, by,
                                 client (null: no OAuth client), remote, method, if_match, etag, sha256 (of the body that
                                 came), correlation_id, path; ?object=ID&organization=SLUG

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.practice import auditing
 from console.practice.access import Access, subject, token_identity
 from console.practice.answers import Answer, Refusal, Request, not_found
 from console.practice.control import Control
@@ -16,7 +17,7 @@ from console.practice.divisions import permitted
 from console.practice.families import FAMILIES
 from console.practice.faults import Faults, after_answer, before_answer
 from console.practice.history import read_histories
-from console.practice.observing import query_audits, query_conversations
+from console.practice.observing import query_conversations
 from console.practice.organizations import found_archive, found_organizations
 from console.practice.page import front_page, style_sheet
 from console.practice.resource import Resource, method_not_allowed, resource_at
@@ -136,8 +137,10 @@ class Platform:
                 "POST",
                 lambda: query_conversations(request, organization),
             ),
-            "/api/v2/audits/query/realtime": ("POST", lambda: query_audits(request, organization)),
         }
+        about_audits = auditing.answer(request, organization)
+        if about_audits is not None:
+            return about_audits
         if request.path not in singles:
             raise not_found(request.path)
         method, answer = singles[request.path]

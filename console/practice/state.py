@@ -35,6 +35,7 @@ class Revision:
     label: str = ""  # name in the list of versions, where it is not the object's own
     remote: str = ""
     settled: float = -math.inf  # monotonic time of the commit; what was there at the start counts as old
+    audited: bool = True  # False: the audits have lost it
 
     @functools.cached_property
     def content_hash(self) -> str:
@@ -51,6 +52,7 @@ class Revision:
             "app": self.app,
             "label": self.label,
             "remote": self.remote,
+            "audited": self.audited,
         }
 
     @classmethod
@@ -64,6 +66,7 @@ class Revision:
             app=record["app"],
             label=record["label"],
             remote=record["remote"],
+            audited=record.get("audited", True),
         )
 
 
@@ -131,6 +134,18 @@ class Switches:
     token_seconds: int = 86_400
     propagation_seconds: float = 3.0
     quiet: bool = False  # nobody calls, so no version serves a conversation
+    audit_delay_seconds: float = 0.0  # a write's entry shows in the audits so much later
+    audits_lost: bool = False  # what is written while it is on never shows in the audits
+    audit_query_seconds: float = 0.0  # an asynchronous query of the audits is running for so long
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """One asynchronous query of the audits: what was asked, and when."""
+
+    id: str
+    asked: dict[str, Any]
+    at: datetime
 
 
 @dataclass
@@ -144,6 +159,7 @@ class Organization:
     objects: dict[tuple[str, str], StoredObject] = field(default_factory=dict)  # (family, id)
     switches: Switches = field(default_factory=Switches)
     people: list[Person] = field(default_factory=list)
+    audit_queries: dict[str, "AuditQuery"] = field(default_factory=dict)  # those that were asked for, by id
 
     def of_family(self, family: str) -> list[StoredObject]:
         """Return the objects of one family that have not been deleted, in the order they were made."""

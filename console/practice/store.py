@@ -151,6 +151,7 @@ class Store:
         """
         for _, one in [(stored, revision), *also]:
             one.settled = time.monotonic()
+            one.audited = not organization.switches.audits_lost
         entry = {
             "sequence": len(self.writes) + 1,
             "at": timestamp(revision.at),

@@ -144,23 +144,3 @@ def test_a_query_that_cannot_be_understood_is_refused(bank: Caller) -> None:
     assert bank.post(path, {"filter": {"predicates": [{"dimension": "colour"}]}}).status_code == 400
     assert bank.post(path, []).status_code == 400
     assert bank.get(path).status_code == 405
-
-
-def test_the_audits_say_who_changed_what_and_through_which_client(bank: Caller) -> None:
-    body, etag = bank.next_write(trafficPercent=50)
-    bank.put("/api/v2/agentassist/configs/cfg-1", body, if_match=etag)
-    answer = bank.post(
-        "/api/v2/audits/query/realtime",
-        {
-            "interval": "2026-11-20T00:00:00Z/2100-01-01T00:00:00Z",
-            "serviceName": "AgentAssist",
-            "filters": [{"property": "EntityId", "value": "cfg-1"}],
-            "pageSize": 1,
-        },
-    ).json()
-    assert (answer["total"], len(answer["entities"])) == (2, 1)
-    [newest] = answer["entities"]
-    assert newest["client"]["id"] == bank.platform.credentials["northwind"].client_id
-    assert (newest["remoteIp"], newest["entity"]["id"]) == (["127.0.0.1"], "cfg-1")
-    assert {"property": "trafficPercent", "oldValues": ["100"], "newValues": ["50"]} in newest["propertyChanges"]
-    assert [one["property"] for one in newest["propertyChanges"]] == ["trafficPercent"]  # white space is no change
