@@ -46,6 +46,7 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_CHECKPOINT_S3_KEY_ID",
         "CONSOLE_CHECKPOINT_S3_SECRET",
         "CONSOLE_CHECKPOINT_S3_RETENTION_DAYS",
+        "CONSOLE_ATTESTATION_HOURS",
         "CONSOLE_PROPAGATION_MINUTES",
         "CONSOLE_PROPAGATION_FIRST_PAUSE",
         "CONSOLE_PROPAGATION_LONGEST_PAUSE",
@@ -100,6 +101,7 @@ CONSOLE_NOTICE_WEBHOOK = _environment.receiver("CONSOLE_NOTICE_WEBHOOK", why_not
 CONSOLE_NOTICE_WEBHOOK_TOKEN = _environment.secret("CONSOLE_NOTICE_WEBHOOK_TOKEN") or ""
 _email = _environment.email("EMAIL_URL", sender="EMAIL_FROM")
 # For how long routing is watched after a write, and the seconds between two looks, which grow from one to the other.
+CONSOLE_ATTESTATION_HOURS = _environment.number("CONSOLE_ATTESTATION_HOURS", default=24, least=1, most=300)
 CONSOLE_PROPAGATION_MINUTES = _environment.number("CONSOLE_PROPAGATION_MINUTES", default=30, least=1, most=1440)
 CONSOLE_PROPAGATION_FIRST_PAUSE = _environment.number("CONSOLE_PROPAGATION_FIRST_PAUSE", default=5, least=1, most=150)
 CONSOLE_PROPAGATION_LONGEST_PAUSE = _environment.number(
@@ -336,6 +338,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.sweep_attempts", 2),
         ("rollbacks.tasks.sweep_confirmations", 5),
         ("rollbacks.tasks.sweep_propagation", 5),
+        ("rollbacks.tasks.sweep_attestations", 15),
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
         ("rollbacks.tasks.deliver_notices", 3),

@@ -17,6 +17,7 @@ from rollbacks import (
     checkpointing,
     driving,
     earning,
+    inquiries,
     notices,
     probing,
     propagation,
@@ -107,6 +108,12 @@ def sweep_confirmations() -> None:
 def sweep_propagation() -> None:
     """Look at every watch of a written version whose next look is due."""
     propagation.sweep()
+
+
+@shared_task(ignore_result=True)
+def sweep_attestations() -> None:
+    """Ask the platform's own audit about writes that ended, and about what came before conflicts, where that is due."""
+    inquiries.sweep()
 
 
 @shared_task(ignore_result=True)

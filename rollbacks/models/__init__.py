@@ -6,6 +6,7 @@ tenant's chain, a change of an entry.
 """
 
 from rollbacks.models.attempts import Attempt, PropagationWatch, Send
+from rollbacks.models.attestations import Inquiry
 from rollbacks.models.confirmations import Confirmation
 from rollbacks.models.notices import Notice
 from rollbacks.models.probes import GuardProbe
@@ -20,6 +21,7 @@ __all__ = [
     "Checkpoint",
     "Confirmation",
     "GuardProbe",
+    "Inquiry",
     "Notice",
     "PropagationWatch",
     "Rollback",
