@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rollbacks', '0012_composed'),
+        ('rollbacks', '0014_confirmations'),
     ]
 
     operations = [
