@@ -18,10 +18,11 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
+from tenants import hashes
 from tenants.documents import packing
 from tenants.models import Document
 
@@ -51,6 +52,16 @@ class Link:
 COLUMNS: Final = "sha256, body, size, chain, place, leans_on"
 
 
+def links(rows: Iterable[tuple[Any, ...]]) -> list[Link]:
+    """Give rows of these columns as links."""
+    return [Link(hashes.shown(row[0]), *row[1:]) for row in rows]
+
+
+def keys(documents: Iterable[str]) -> list[bytes]:
+    """Give the keys of documents as the database has them."""
+    return [hashes.stored(sha256) for sha256 in documents]
+
+
 def keep(raw: bytes, *, after: str | None = None) -> Document:
     """Give the document with exactly these bytes, stored now unless it already is.
 
@@ -59,7 +70,10 @@ def keep(raw: bytes, *, after: str | None = None) -> Document:
     """
     raw = bytes(raw)
     sha256 = hashlib.sha256(raw).hexdigest()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # nothing below fails half-way, and a savepoint is two journeys
+        if after is not None and (kept := _insert_behind(sha256, raw, after)) is not None:
+            _recent.put(sha256, raw)
+            return kept
         for attempt in range(_TRIES):
             kept = _kept(sha256)
             if kept is None:
@@ -74,8 +88,8 @@ def keep(raw: bytes, *, after: str | None = None) -> Document:
 def read(sha256: str) -> bytes:
     """Give the exact bytes of a document with one query, proved; raises UnusableContent when they were changed."""
     with connection.cursor() as cursor:
-        cursor.execute(_CHAIN_OF_ONE, (sha256, sha256))
-        rows = [Link(*row) for row in cursor.fetchall()]
+        cursor.execute(_CHAIN_OF_ONE, [hashes.stored(sha256)] * 2)
+        rows = links(cursor.fetchall())
     found = _unpacked(rows, {sha256}).get(sha256)
     if found is None:
         raise UnusableContent(f"There is no document {sha256[:12]} in the database. Restore it from a backup.")
@@ -92,8 +106,8 @@ def read_all(documents: Collection[str]) -> "dict[str, bytes | UnusableContent]"
     if not documents:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_CHAINS_OF_SOME, (list(documents), list(documents)))
-        rows = [Link(*row) for row in cursor.fetchall()]
+        cursor.execute(_CHAINS_OF_SOME, [keys(documents)] * 2)
+        rows = links(cursor.fetchall())
     return _unpacked(rows, set(documents))
 
 
@@ -257,7 +271,7 @@ def smaller(raw: bytes, content: bytes) -> tuple[bytes, bool]:
 def base_of(sha256: str) -> Base | None:
     """Give the document as a base, and lock it; None where it is in no chain, or its chain is full."""
     with connection.cursor() as cursor:
-        cursor.execute(_BASE, (sha256,))
+        cursor.execute(_BASE, (hashes.stored(sha256),))
         row = cursor.fetchone()
     if row is None or row[0] is None or row[2] + 1 >= Document.LONGEST_CHAIN:
         return None
@@ -275,19 +289,21 @@ def _kept(sha256: str) -> Document | None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(_SHOWN)} FROM tenants_document WHERE sha256 = %s FOR KEY SHARE",  # noqa: S608
-            (sha256,),
+            (hashes.stored(sha256),),
         )
-        row = cursor.fetchone()
-    return None if row is None else Document.from_db(connection.alias, _SHOWN, row)
+        return _document(cursor.fetchone())
+
+
+def _document(row: "tuple[Any, ...] | None") -> Document | None:
+    return None if row is None else Document.from_db(connection.alias, _SHOWN, (hashes.shown(row[0]), *row[1:]))
 
 
 def _insert(sha256: str, raw: bytes, base: Base | None) -> Document | None:
     """Insert a document; None where somebody else has just kept it, or has taken its place in the chain."""
     body, base = packed(raw, base)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, (sha256, body, len(raw), *place_behind(base)))
-        row = cursor.fetchone()
-    return None if row is None else Document.from_db(connection.alias, _SHOWN, row)
+        cursor.execute(_INSERT, (hashes.stored(sha256), body, len(raw), *place_behind(base)))
+        return _document(cursor.fetchone())
 
 
 def place_behind(base: Base | None) -> tuple[int | None, int, int | None]:
@@ -298,6 +314,31 @@ def place_behind(base: Base | None) -> tuple[int | None, int, int | None]:
 _INSERT: Final = f"""
 INSERT INTO tenants_document (sha256, body, size, created_at, chain, place, leans_on)
 VALUES (%s, %s, %s, statement_timestamp(), coalesce(%s, nextval('tenants_document_chain')), %s, %s)
+ON CONFLICT DO NOTHING RETURNING {", ".join(_SHOWN)}
+"""  # noqa: S608 - names of columns
+
+
+def _insert_behind(sha256: str, raw: bytes, after: str) -> Document | None:
+    """Insert a document with one statement, where what it leans on is in memory; None where that is not all."""
+    content = _recent.get(after)
+    if content is None:
+        return None
+    body, leaning = smaller(raw, content)
+    if not leaning:
+        return None
+    told = (hashes.stored(after), hashes.stored(sha256), body, len(raw), Document.LONGEST_CHAIN)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_BEHIND, told)
+        return _document(cursor.fetchone())
+
+
+_INSERT_BEHIND: Final = f"""
+WITH base AS (
+    SELECT chain, place, (SELECT max(place) + 1 FROM tenants_document WHERE chain = link.chain) AS free
+    FROM tenants_document AS link WHERE sha256 = %s AND chain IS NOT NULL FOR KEY SHARE OF link
+)
+INSERT INTO tenants_document (sha256, body, size, created_at, chain, place, leans_on)
+SELECT %s, %s, %s, statement_timestamp(), chain, free, place FROM base WHERE free < %s
 ON CONFLICT DO NOTHING RETURNING {", ".join(_SHOWN)}
 """  # noqa: S608 - names of columns
 

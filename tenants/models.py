@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from tenants import chronicle, granting, indices, regions, tickets
+from tenants.hashes import Sha256Field
 
 MODELS_BESIDE = (
     granting.GroupRole,
@@ -389,7 +390,7 @@ class Document(models.Model):
 
     LONGEST_CHAIN: ClassVar = 50
 
-    sha256 = models.CharField(primary_key=True, max_length=64, help_text="Of the bytes themselves, in hexadecimal.")
+    sha256 = Sha256Field(primary_key=True, help_text="Of the bytes themselves.")
     body = models.BinaryField()
     size = models.PositiveIntegerField(help_text="Of the bytes themselves, in bytes.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -400,9 +401,9 @@ class Document(models.Model):
     )
 
     class Meta:
-        # Migration 0009 adds what Django cannot say: (chain, leans_on) is a foreign key to (chain, place).
+        # Migrations 0009 and 0012 add what Django cannot say: (chain, leans_on) is a foreign key to (chain, place), and
+        # a SHA-256 has 32 bytes.
         constraints: ClassVar = [
-            models.CheckConstraint(name="document_sha256_is_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.UniqueConstraint(fields=("chain", "place"), name="document_place_once"),
             models.CheckConstraint(
                 name="document_place_in_chain",

@@ -16,7 +16,7 @@ from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
-from tenants import chains
+from tenants import chains, hashes
 from tenants.chains import COLUMNS, Link, UnusableContent
 from tenants.documents import packing
 from tenants.models import Document
@@ -48,7 +48,7 @@ def drop(documents: Collection[str]) -> Dropped:
         links = {row.place: row for row in rows if row.chain == chain and row.place is not None}
         repacked += _pack_around(links, {place for place, row in links.items() if row.sha256 in gone})
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM tenants_document WHERE sha256 = ANY(%s)", (list(gone),))
+        cursor.execute("DELETE FROM tenants_document WHERE sha256 = ANY(%s)", (chains.keys(gone),))
     return Dropped(documents=len(gone), repacked=repacked)
 
 
@@ -57,10 +57,10 @@ def _locked(documents: Collection[str]) -> list[Link]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT chain FROM tenants_document WHERE sha256 = ANY(%s) AND chain IS NOT NULL GROUP BY chain",
-            (list(documents),),
+            (chains.keys(documents),),
         )
         numbers = [number for (number,) in cursor.fetchall()]
-        told = (list(documents), numbers)
+        told = (chains.keys(documents), numbers)
         cursor.execute(
             "SELECT 1 FROM tenants_document WHERE sha256 = ANY(%s) OR chain = ANY(%s) "
             "ORDER BY chain NULLS FIRST, place, sha256 FOR UPDATE",
@@ -71,7 +71,7 @@ def _locked(documents: Collection[str]) -> list[Link]:
             f"SELECT {COLUMNS} FROM tenants_document WHERE sha256 = ANY(%s) OR chain = ANY(%s)",  # noqa: S608
             told,
         )
-        rows = [Link(*row) for row in cursor.fetchall()]
+        rows = chains.links(cursor.fetchall())
     moved = {row.chain for row in rows if row.chain is not None} - set(numbers)
     if moved:
         raise UnusableContent("Somebody has just packed documents that were to be dropped. Nothing was; try again.")
@@ -83,9 +83,9 @@ def _shown_by_nobody(documents: Collection[str]) -> set[str]:
         cursor.execute(
             "SELECT sha256 FROM tenants_document AS document WHERE sha256 = ANY(%s) "
             "AND NOT EXISTS (SELECT 1 FROM tenants_snapshot WHERE document_id = document.sha256)",
-            (list(documents),),
+            (chains.keys(documents),),
         )
-        return {sha256 for (sha256,) in cursor.fetchall()}
+        return {hashes.shown(sha256) for (sha256,) in cursor.fetchall()}
 
 
 def _pack_around(links: Mapping[int, Link], gone: Collection[int]) -> int:
@@ -131,7 +131,7 @@ def take_in(document: str, *, after: str | None) -> bool:
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT 1 FROM tenants_document WHERE sha256 = %s AND chain IS NULL FOR UPDATE SKIP LOCKED",
-                    (document,),
+                    (hashes.stored(document),),
                 )
                 if cursor.fetchone() is None:
                     return False
@@ -143,7 +143,7 @@ def take_in(document: str, *, after: str | None) -> bool:
                 cursor.execute(
                     "UPDATE tenants_document SET body = %s, chain = coalesce(%s, nextval('tenants_document_chain')), "
                     "place = %s, leans_on = %s WHERE sha256 = %s",
-                    (body, *chains.place_behind(base), document),
+                    (body, *chains.place_behind(base), hashes.stored(document)),
                 )
     except IntegrityError:  # somebody has just taken that place: another time
         return False
@@ -156,13 +156,14 @@ def take_in_some(*, seconds: float) -> int:
     left_out: set[str] = set()
     while time.monotonic() < ends:
         with connection.cursor() as cursor:
-            cursor.execute(_CONFIG_WITH_OLD, (list(left_out),))
+            cursor.execute(_CONFIG_WITH_OLD, (chains.keys(left_out),))
             found = cursor.fetchone()
             if found is None:
                 break
             cursor.execute(_OLD_OF_CONFIG, found)
             rows = cursor.fetchall()
-        for document, before in rows:
+        for key, key_before in rows:
+            document, before = hashes.shown(key), None if key_before is None else hashes.shown(key_before)
             try:
                 done = take_in(document, after=before)
             except UnusableContent as error:

@@ -29,7 +29,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.utils import timezone
 
-from tenants import labelling, repacking, trail
+from tenants import chains, labelling, repacking, trail
 from tenants.chains import UnusableContent
 from tenants.models import Snapshot, Tenant, TrackedConfig
 
@@ -222,7 +222,7 @@ def _freed(versions: Sequence[Version]) -> int:
         cursor.execute(
             "SELECT coalesce(sum(octet_length(body)), 0) FROM tenants_document AS document WHERE sha256 = ANY(%s) AND "
             "NOT EXISTS (SELECT 1 FROM tenants_snapshot WHERE document_id = document.sha256 AND id <> ALL(%s))",
-            ([version.document for version in versions], [version.pk for version in versions]),
+            (chains.keys(version.document for version in versions), [version.pk for version in versions]),
         )
         return int(cursor.fetchone()[0])
 

@@ -307,3 +307,38 @@ def test_on_the_way_back_to_before_the_chains_every_document_is_as_it_came() -> 
         executor.migrate(executor.loader.graph.leaf_nodes())
     assert chains.read_all([sha(raw) for raw in raws[1:]]) == {sha(raw): raw for raw in raws[1:]}
     assert Document.objects.filter(chain__isnull=True).count() == 6
+
+
+@pytest.mark.django_db
+def test_a_key_is_32_bytes_in_the_database_and_hexadecimal_everywhere_else() -> None:
+    [raw] = history(1)
+    kept = chains.keep(raw)
+    assert kept.pk == sha(raw)
+    assert Document.objects.get(pk=sha(raw)).pk == sha(raw)
+    assert list(Document.objects.filter(sha256__in=[sha(raw)]).values_list("sha256", flat=True)) == [sha(raw)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sha256 FROM tenants_document")
+        assert [bytes(one) for (one,) in cursor.fetchall()] == [hashlib.sha256(raw).digest()]
+    with pytest.raises(ValueError, match="no SHA-256"):
+        Document.objects.filter(pk="ab12").exists()
+    broken = pytest.raises(IntegrityError, match="document_sha256_is_whole")
+    with broken, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE tenants_document SET sha256 = substr(sha256, 2)")
+
+
+@pytest.mark.django_db
+def test_a_version_behind_one_that_is_in_memory_takes_one_statement(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first, second, third = version(1), version(2), version(3)
+    chains.keep(first)
+    with django_assert_num_queries(1):
+        chains.keep(second, after=sha(first))
+    chains._recent.clear()
+    with django_assert_num_queries(4):
+        chains.keep(third, after=sha(second))
+    assert list(Document.objects.order_by("place").values_list("place", "leans_on")) == [(0, None), (1, 0), (2, 1)]
+    assert chains.keep(second, after=sha(first)).place == 1
+    assert chains.read_all([sha(raw) for raw in (first, second, third)]) == {
+        sha(raw): raw for raw in (first, second, third)
+    }
