@@ -243,7 +243,8 @@ class History:
         if fault is not None:
             stage.tell(actor.name, f"is paused at {name} for {fault.seconds} s")
             stage.wait(fault.seconds)
-        stage.wait(stage.random.choice((0.0, 0.0, 0.001, 0.02)))
+        longer = self.people.hesitation(name) if self.people is not None else 0.0
+        stage.wait(stage.random.choice((0.0, 0.0, 0.001, 0.02)) + longer)
 
     def exchange(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Any) -> Answer:
         """Carry one request to the platform and its answer back, as the transport does."""

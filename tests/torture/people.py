@@ -40,6 +40,7 @@ class People:
         }
         self._after = {deed: chance.choice(_SOON) for deed in sorted(self.deeds)}
         self._thaw_after = chance.choice((5.0, 60.0, 600.0))
+        self._hesitation = chance.choice((0.0, 0.3, 0.6, 1.0)) if "terminal" in self.deeds else 0.0
         self.signed: dict[UUID, bytes] = {}
         """The bytes that were approved, for each rollback."""
 
@@ -68,6 +69,14 @@ class People:
     def takes_back(self) -> bool:
         """Whether whoever writes elsewhere puts back right after what stood before."""
         return "takes back" in self.deeds
+
+    def hesitation(self, point: str) -> float:
+        """Give for how long whoever comes by a named point stands still there, in seconds.
+
+        Where somebody carries another rollback out at a terminal, everybody does between the survey and T1, so that two
+        of them get there together: what only T1 itself can tell is asked there and nowhere else.
+        """
+        return self._hesitation if point == "begin_attempt: before" else 0.0
 
     def _let(self, name: str, seconds: float, deed: Callable[[], object]) -> None:
         history = self._history

@@ -62,7 +62,7 @@ PEOPLE: Final = (
             )
         ],
         sql=["DROP INDEX one_open_attempt_a_config"],
-        hint=101,
+        hint=5,
         way="people",
     ),
     Mutant(
