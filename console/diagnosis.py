@@ -23,7 +23,7 @@ from console import embedded, trail_diagnosis
 from console.celery import app
 from console.findings import Finding, State
 from rollbacks import notices
-from tenants import durability, reach, retention, weighing
+from tenants import durability, reach, retention, rotating, sealing, weighing
 from tenants.models import OAuthClient, RequestBudget, Tenant, TrackedConfig
 from tenants.resource_types import catalogue
 
@@ -59,6 +59,7 @@ def _findings() -> Iterator[Finding]:
             yield from trail_diagnosis.findings()
             yield from _archive()
             yield _notices()
+            yield from _sealed()
     broker = _broker()
     yield broker
     if broker.state == "works":
@@ -134,7 +135,6 @@ def _keys() -> Iterator[Finding]:
         "sealing keys",
         "works",
         f"{count} key{'s' if count > 1 else ''} for tenants' client secrets; the first one seals.",
-        "Reseal with the newest key, then leave the older ones out." if count > 1 else "",
     )
     if len(settings.SECRET_KEY) < SECRET_KEY_LENGTH:
         yield Finding(
@@ -143,6 +143,35 @@ def _keys() -> Iterator[Finding]:
             f"SECRET_KEY has only {len(settings.SECRET_KEY)} characters.",
             f"Use at least {SECRET_KEY_LENGTH} random ones.",
         )
+
+
+def _sealed() -> Iterator[Finding]:
+    """Say which keys still seal anything, so that the others may go."""
+    known, used = sealing.known_keys(), rotating.keys_in_use()
+    lost = sum(count for key, count in used.items() if key not in known)
+    if lost:
+        yield Finding(
+            "sealed secrets",
+            "broken",
+            f"{_values(lost)} sealed with a key that is not among CONSOLE_SECRET_KEYS, and cannot be opened.",
+            "Put that key back behind the newer ones, or enter the secrets again.",
+        )
+    waiting = sum(used[key] for key in known[1:])
+    if waiting:
+        yield Finding(
+            "older keys", "look", f"{_values(waiting)} sealed with an older key.", "Run manage.py rotate_secrets."
+        )
+    elif known[1:]:
+        yield Finding(
+            "older keys",
+            "look",
+            "Nothing is sealed any more with other keys than the first one.",
+            "Leave all but the first of CONSOLE_SECRET_KEYS out, when no backup from before needs to be read.",
+        )
+
+
+def _values(count: int) -> str:
+    return "1 value is" if count == 1 else f"{count} values are"
 
 
 def _database() -> Iterator[Finding]:

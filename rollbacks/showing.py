@@ -98,6 +98,7 @@ ACTION_WORDS: Final = {
     "role.revoked": "Role revoked",
     "claim.mapped": "Claim gives a role from now on",
     "claim.unmapped": "Claim gives no role any more",
+    "tenant.resealed": "Client secret sealed with another key",
     "tenant.frozen": "Tenant frozen",
     "tenant.unfrozen": "Freeze lifted",
     "config.tracked": "Object tracked",

@@ -12,6 +12,7 @@ from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -19,7 +20,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from console import sessions
-from tenants import access, sealing, sign_ins, step_up
+from console.signing_in import keeping
+from tenants import access, claims, sealing, sign_ins, step_up
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin
@@ -88,12 +90,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return answer
 
     def login(self, request: HttpRequest, user: Any) -> None:
-        """Begin the session; it and its entries in the trails are one transaction."""
+        """Begin the session; it, its entries and the roles that the identity provider gives are one transaction."""
         factors = factors_of(request, user)
         with transaction.atomic():
             super().login(request, user)
             sessions.begin(request)
             sign_ins.record_sign_in(user, factors=factors)
+            if "sso" in factors:
+                account = SocialAccount.objects.get(provider=keeping.PROVIDER, user_id=user.pk)
+                claims.apply(user, account.extra_data.get("id_token") or {})
 
     def logout(self, request: HttpRequest) -> None:
         """End the session, and record it."""
@@ -162,9 +167,9 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: "SocialLogin") -> None:
         """Note when and how the provider asked the person, which decides what the sign-in is worth here."""
-        claims = sociallogin.account.extra_data.get("id_token") or {}
-        asked_at = claims.get("auth_time")
-        said = claims.get("amr")
+        told = sociallogin.account.extra_data.get("id_token") or {}
+        asked_at = told.get("auth_time")
+        said = told.get("amr")
         methods = said if isinstance(said, list) else []
         request.sso_facts = {  # type: ignore[attr-defined]
             "asked_at": float(asked_at) if isinstance(asked_at, int | float) else 0.0,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account import views as account_views
 from allauth.account.internal import flows
+from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.base import views as factor_views
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as code_views
 from allauth.mfa.totp import views as app_views
 from allauth.mfa.webauthn import views as passkey_views
-from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.models import SocialAccount, SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
@@ -30,7 +31,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.signing_in import requirement
+from console.signing_in import keeping, requirement
 from console.signing_in.adapters import AccountAdapter, may_come_in, single_sign_on_again
 from tenants import sign_ins
 
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from django import forms
 
 logger = logging.getLogger(__name__)
-
-SSO = "sso"
-"""The provider's name in the addresses and in the rows of who is known to it by which name."""
 
 
 class OfConsole:
@@ -290,6 +288,11 @@ def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Begin a sign-in with the identity provider, and nothing else: nobody connects accounts by themselves."""
     if request.GET.get("process", "login") != "login":
         raise Http404
+    try:
+        # Before anybody is sent there: does it call itself what the operator calls it?
+        _ = CheckedProvider(request, provider_id).openid_config if provider_id == keeping.PROVIDER else None
+    except (OSError, OAuth2Error, SocialApp.DoesNotExist) as problem:
+        return _provider_failed(request, problem)
     return _at_provider(OAuth2LoginView, request, provider_id)
 
 
@@ -333,17 +336,25 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _at_provider(view: Any, request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    if not single_sign_on_again(request) or provider_id != SSO:
+    if not single_sign_on_again(request) or provider_id != keeping.PROVIDER:
         raise Http404
     try:
         answer: HttpResponseBase = view.adapter_view(CheckedProvider(request, provider_id))(request)
     except (OSError, OAuth2Error) as problem:
-        logger.warning("The identity provider did not answer as it should: %s", " ".join(str(problem).split()))
-        return render(request, "socialaccount/authentication_error.html", status=HTTPStatus.BAD_GATEWAY)
+        return _provider_failed(request, problem)
     return answer
 
 
+def _provider_failed(request: HttpRequest, problem: Exception) -> HttpResponse:
+    if isinstance(problem, SocialApp.DoesNotExist):
+        raise Http404
+    logger.warning("The identity provider did not answer as it should: %s", " ".join(str(problem).split()))
+    return render(request, "socialaccount/authentication_error.html", status=HTTPStatus.BAD_GATEWAY)
+
+
 def _record_added(request: HttpRequest, kind: str, *, name: str = "", codes: bool) -> None:
+    # Whoever sets it up has just used it.
+    record_authentication(request, request.user, "mfa", type=kind, reauthenticated=True)
     sign_ins.record_factor("added", request.user, kind=kind, name=name)
     if codes:
         sign_ins.record_factor("added", request.user, kind=str(Authenticator.Type.RECOVERY_CODES))
