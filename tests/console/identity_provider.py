@@ -30,7 +30,8 @@ class IdentityProvider:
     def __init__(self) -> None:
         self.subject = "00u-marek"
         self.claims: dict[str, object] = {"auth_time": int(time.time()), "amr": ["pwd", "mfa"]}
-        self.key, self.signing_key = make_key(), None
+        self.key = make_key()
+        self.signing_key: rsa.RSAPrivateKey | str | None = None
         self.algorithm = "RS256"
         self.audience = CLIENT_ID
         self.told_issuer: str | None = None

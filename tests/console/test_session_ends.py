@@ -103,7 +103,7 @@ def test_signing_in_changes_the_sessions_key_and_signing_out_removes_its_row(ban
     session = browser.session
     session["planted"] = "by whoever sat here before"
     session.save()
-    before = session.session_key
+    before = session.session_key or ""
     browser.cookies["sessionid"] = before
     browser.post(reverse("account_login"), {"username": "alice", "password": PASSWORD})
     after = browser.session.session_key

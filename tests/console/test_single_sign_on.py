@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -116,7 +117,7 @@ def test_an_answer_that_cannot_be_believed_lets_nobody_in(
 ) -> None:
     keeping.link_subject(people.alice, "00u-marek", acting_user=people.carol)
     if fault == "signature":
-        provider.signing_key = make_key()  # type: ignore[assignment]
+        provider.signing_key = make_key()
     elif fault == "audience":
         provider.audience = "another-client"
     elif fault == "expired":
@@ -124,7 +125,7 @@ def test_an_answer_that_cannot_be_believed_lets_nobody_in(
     elif fault == "issuer":
         provider.claims["iss"] = "https://elsewhere.example"
     elif fault == "algorithm":
-        provider.algorithm, provider.signing_key = "HS256", "a secret that anybody may have chosen, it is long"  # type: ignore[assignment]
+        provider.algorithm, provider.signing_key = "HS256", "a secret that anybody may have chosen, it is long"
     elif fault == "discovery":
         provider.told_issuer = "https://elsewhere.example"
     browser = Client()
@@ -189,11 +190,8 @@ def test_only_a_platform_owner_links_and_a_subject_belongs_to_one_person(bank: T
         ({}, []),
     ],
 )
-def test_half_a_provider_is_refused_at_start_by_name(
-    given: dict[str, str], refused: list[str], tmp_path: object
-) -> None:
-    environment = Environment(
-        {f"CONSOLE_OIDC_{name}": value for name, value in given.items()}, default_data_dir=tmp_path
-    )  # type: ignore[arg-type]
+def test_half_a_provider_is_refused_at_start_by_name(given: dict[str, str], refused: list[str], tmp_path: Path) -> None:
+    named = {f"CONSOLE_OIDC_{name}": value for name, value in given.items()}
+    environment = Environment(named, default_data_dir=tmp_path)
     environment.single_sign_on("CONSOLE_OIDC", plain_http=False)
     assert [problem.split()[0] for problem in environment.problems] == refused

@@ -1,7 +1,7 @@
 """How somebody signs in: look at it, and help whoever has lost something."""
 
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -14,7 +14,7 @@ from tenants.terminal import ExitCode, TerminalCommand, WrongUse, find_user
 
 class Command(TerminalCommand):
     help = "Show how a person logs in, remove a lost second factor, end sessions, and link to the identity provider."
-    steps: ClassVar = ("show", "reset", "end-sessions", "link", "unlink")
+    steps = ("show", "reset", "end-sessions", "link", "unlink")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -23,7 +23,9 @@ class Command(TerminalCommand):
         parser.add_argument("--subject", help="link: what the identity provider calls the person (the claim sub)")
         parser.add_argument("--as", dest="acting_user", metavar="OWNER", help="the platform owner who does it")
 
-    def run(self, *, step: str, person: str, subject: str | None, acting_user: str | None, **_: Any) -> ExitCode:
+    def run(self, **options: Any) -> ExitCode:
+        step, person, subject = options["step"], options["person"], options["subject"]
+        acting_user = options["acting_user"]
         found = User.objects.filter(username=person).first()
         if found is None:
             raise WrongUse(f"There is no user {person!r}. Nothing was done.")

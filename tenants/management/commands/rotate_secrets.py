@@ -17,13 +17,14 @@ class Command(TerminalCommand):
         super().add_arguments(parser)
         parser.add_argument("--as", dest="acting_user", metavar="USER", help="who the trail says it was")
 
-    def run(self, *, acting_user: str | None, **_: Any) -> ExitCode:
+    def run(self, **options: Any) -> ExitCode:
+        acting_user = options["acting_user"]
         user = find_user(acting_user) if acting_user else None
         done = rotating.rotate(acting_user=user)
         newest = sealing.known_keys()[0]
         older = sum(count for key, count in rotating.keys_in_use().items() if key != newest)
         if self.as_json:
-            told = {
+            told: dict[str, Any] = {
                 "key": newest,
                 "sealed_again": {kind: done.sealed_again[kind] for kind in rotating.KINDS},
                 "already": {kind: done.current[kind] for kind in rotating.KINDS},
