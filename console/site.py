@@ -77,6 +77,12 @@ ENTRANCES: Final[tuple[tuple[str, tuple[Entrance, ...]], ...]] = (
                 model="rollbacks.rollback",
             ),
             Entrance(
+                label="Freeze windows",
+                icon="clock",
+                url_name="admin:rollbacks_freezewindow_changelist",
+                model="rollbacks.freezewindow",
+            ),
+            Entrance(
                 label="Audit trail",
                 icon="audit",
                 url_name="admin:rollbacks_auditentry_changelist",

@@ -61,6 +61,7 @@ def plan_rollback(
     reverts: Snapshot | None = None,
     despite: str = "",
     confirm_minutes: int | None = None,
+    later: bool = False,
     platform: Platform | None = None,
 ) -> Survey:
     """Look at live and give what a rollback to `target` would send, and how every guard stands; writes nothing remote.
@@ -83,6 +84,7 @@ def plan_rollback(
         reverts=reverts,
         despite=despite.strip(),
         confirm_minutes=confirm_minutes,
+        later=later,
     )
 
 
@@ -102,6 +104,7 @@ def request_rollback(
     confirm_name: str = "",
     succeeds: Rollback | None = None,
     confirm_minutes: int | None = None,
+    later: bool = False,
     platform: Platform | None = None,
 ) -> Rollback:
     """Plan on live as it is now and store the frozen plan as a request.
@@ -109,9 +112,10 @@ def request_rollback(
     `confirm_name` is the object's name as the person typed it, which a tenant in production asks for; `succeeds` is the
     request whose place it takes. With `expected_plan_digest` the plan must still be the one that the person looked at.
     `despite` is why it goes back to what is labelled bad, `confirm_minutes` after which it is undone unless somebody
-    keeps it: both are signed with the plan. Raises RequestRefused with every guard that refuses (an entry in the trail
-    says so), NotAllowed for a reason that says nothing, a ticket that the tenant does not know as one, a name that was
-    not typed and minutes out of bounds, PermissionDenied without the operator's role.
+    keeps it: both are signed with the plan. With `later` a freeze window does not refuse the request, only its run.
+    Raises RequestRefused with every guard that refuses (an entry in the trail says so), NotAllowed for a reason that
+    says nothing, a ticket that the tenant does not know as one, a name that was not typed and minutes out of bounds,
+    PermissionDenied without the operator's role.
     """
     _require(acting_user, config, Role.OPERATOR)
     reason, ticket = check_reason(reason), check_ticket(ticket, config.tenant)
@@ -128,6 +132,7 @@ def request_rollback(
         reverts=reverts,
         despite=despite,
         confirm_minutes=confirm_minutes,
+        later=later,
     )
     checks = list(survey.checks)
     if expected_plan_digest and survey.plan_digest != expected_plan_digest and survey.live is not None:

@@ -13,8 +13,8 @@ from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from rollbacks import entry_page, evidence, listing, plan_page, probe_page, rollback_page
-from rollbacks.models import AuditEntry, GuardProbe, Rollback
+from rollbacks import entry_page, evidence, freeze_page, listing, plan_page, probe_page, rollback_page
+from rollbacks.models import AuditEntry, FreezeWindow, GuardProbe, Rollback
 from tenants import access
 from tenants.access import Role
 from tenants.scoping import ScopedAdmin
@@ -115,6 +115,30 @@ class GuardProbeAdmin(ScopedAdmin):
         if request.method not in {*_READ, "POST"}:
             return HttpResponseNotAllowed((*_READ, "POST"))
         return probe_page.answer(request, config_id)
+
+
+@admin.register(FreezeWindow)
+class FreezeWindowAdmin(ScopedAdmin):
+    """The freeze windows: a calendar of the next days, and the forms that add and end one."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the pages of freeze windows; none of Django's own that add, change or delete."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.list_view), name="rollbacks_freezewindow_changelist"),
+            path("<uuid:pk>/end/", view(self.end_view), name="rollbacks_freezewindow_end"),
+        ]
+
+    def list_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the calendar, or add a window."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return freeze_page.answer(request)
+
+    @method_decorator(require_POST)
+    def end_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """End a window."""
+        return freeze_page.end(request, pk)
 
 
 @admin.register(AuditEntry)

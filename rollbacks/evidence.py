@@ -14,7 +14,17 @@ from typing import IO, Any, Final
 
 from django.db import transaction
 
-from rollbacks import audit, checkpointing, differences, evidence_verifier, explaining, facts, merkle
+from rollbacks import (
+    audit,
+    checkpointing,
+    differences,
+    evidence_verifier,
+    explaining,
+    facts,
+    freezing,
+    merkle,
+    schedules,
+)
 from rollbacks.checkpointing import NotSigned
 from rollbacks.models import Attempt, AuditEntry, Checkpoint, Rollback
 from tenants import archive
@@ -216,6 +226,10 @@ def _story(rollback: Rollback) -> dict[str, Any]:
             "keep": rollback.keep,
             "undone": _seen(rollback.reverts),
             "notes": rollback.notes,
+            "freeze_overrides": [
+                freezing.override_facts(one) for one in rollback.freeze_overrides.select_related("overrider")
+            ],
+            "schedules": [schedules.facts_of(one) for one in rollback.schedules.all()],
         },
         "approvals_needed": rollback.approvals_needed,
         "approvals": [

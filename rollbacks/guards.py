@@ -44,6 +44,7 @@ class Check:
 TITLES: dict[str, str] = {
     "durability": "The database keeps what it has acknowledged",
     "tenant": "The tenant accepts rollbacks",
+    "freeze": "No freeze window is in the way",
     "identity": "The OAuth client belongs to the tenant's organization",
     "permissions": "The OAuth client may read and write this type",
     "routing": "Whether routing follows can be seen",
@@ -88,6 +89,27 @@ def check_tenant(*, frozen: bool, reason: str, name: str) -> Check:
         why = f": {reason}" if reason else ""
         return _refuses("tenant", f"{name} is frozen{why}. Nothing was sent. Lift the freeze, then plan again.")
     return _holds("tenant", f"{name} is not frozen.")
+
+
+def check_freeze(closed: str, *, ahead: str = "", overridden: str = "", later: bool = False) -> Check:
+    """Refuse while freeze windows say no, unless somebody who may has overridden them for this very plan.
+
+    `closed` is a sentence that says until when and why, empty while it is open; `ahead` then says when that ends. Who
+    asks for `later` knows, and the plan waits.
+    """
+    if not closed:
+        return _holds("freeze", ahead or "No freeze window is on.")
+    title = TITLES["freeze"]
+    if overridden:
+        return Check("freeze", title, Standing.WARNS, f"{closed} {overridden}")
+    if later:
+        message = f"{closed} Nothing is sent before that, unless an incident commander overrides it."
+        return Check("freeze", title, Standing.PENDING, message)
+    return _refuses(
+        "freeze",
+        f"{closed} Nothing was sent. Wait until then (an approved rollback can be scheduled for as soon as it is "
+        "open), or have an incident commander override the freeze.",
+    )
 
 
 def check_identity(problem: str | None, *, organization: str) -> Check:

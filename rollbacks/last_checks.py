@@ -7,7 +7,7 @@ overlooked. Nothing here changes anything.
 
 from collections.abc import Sequence
 
-from rollbacks import confirming, facts, guards, labelled, one_object, proofs, stepping
+from rollbacks import confirming, facts, freezing, guards, labelled, one_object, proofs, stepping
 from rollbacks.models import Attempt, Rollback
 from rollbacks.plans import PlannedStep
 from tenants import durability
@@ -21,6 +21,7 @@ def before_attempt(
     return [
         guards.check_durability(durability.why_not()),
         not_frozen(rollback.tenant),
+        freezing.check_locked(rollback),
         guards.check_in_flight(one_object.open_attempt_on_any(config, steps)),
         one_object.check_no_newer_live(rollback, same),
         proofs.check_level(rollback),
@@ -41,6 +42,9 @@ def before_send(attempt: Attempt) -> guards.Check | None:
     frozen = not_frozen(attempt.rollback.tenant)
     if frozen.refuses:
         return frozen
+    outside = freezing.check_locked(attempt.rollback)
+    if outside.refuses:
+        return outside
     changed = stepping.check_still_signed(attempt)
     return changed if changed.refuses else None
 

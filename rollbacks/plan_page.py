@@ -90,6 +90,8 @@ class Asked:
     """Why it goes back to what is labelled bad; empty until somebody confirms that."""
     confirm_minutes: int | None
     """Undo it unless somebody keeps it within so many minutes; None for not."""
+    later: bool
+    """Whether it is asked for while a freeze window is on, to run once none is."""
 
 
 def answer(request: HttpRequest, config_id: UUID, target_id: int) -> HttpResponse:
@@ -143,6 +145,7 @@ def _asked(request: HttpRequest, config_id: UUID, target_id: int, *, reverts: Sn
         # Never from an address: a link that somebody follows confirms nothing, and no log of addresses keeps the words.
         despite=_confirmed(request.POST.get("despite", "")),
         confirm_minutes=_minutes(request.GET.get("confirm", "")),
+        later=request.GET.get("later") == "1",
     )
 
 
@@ -195,7 +198,7 @@ def _choose(request: HttpRequest, asked: Asked) -> HttpResponse:
         except (RemoteError, CannotUnseal) as error:
             return _page(request, asked, ReasonForm(), problem=str(error), status=502)
     asked = replace(asked, keep=tuple(keep))
-    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again", "confirm"}]
+    query = [(name, value) for name, value in request.GET.items() if name in {"undoes", "again", "confirm", "later"}]
     query += [("only", place) for place in asked.only] + [("keep", place) for place in asked.keep]
     address = f"{request.path}?{urlencode(query)}" if query else request.path
     if len(address) <= choosing_parts.LONGEST_ADDRESS and not asked.despite:
@@ -230,6 +233,7 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
                 confirm_name=form.cleaned_data["confirm_name"],
                 succeeds=asked.again,
                 confirm_minutes=asked.confirm_minutes,
+                later=asked.later,
             )
         except actions.RequestRefused as refused:
             return _page(request, asked, form, refusals=refused.refusals, status=409)
@@ -296,6 +300,7 @@ def _page(
             reverts=asked.reverts,
             despite=asked.despite,
             confirm_minutes=asked.confirm_minutes,
+            later=asked.later,
         )
     except (RemoteError, CannotUnseal) as error:
         problem = problem or str(error)
@@ -328,7 +333,9 @@ def _page(
         "passed": _passed(refusals, survey),
         "refused": refused,
         "refusing": list(survey.refusals) if survey is not None else [],
-        "confirm_label": _only_the_label_refuses(survey) and may_ask,
+        "confirm_later": _only(survey, "freeze") and may_ask,
+        "later_address": _with_later(request),
+        "confirm_label": _only(survey, "label") and may_ask,
         "despite": survey.despite_label if survey is not None else "",
         "name_to_type": actions.name_to_type(config),
         "asked_despite": request.POST.get("despite", ""),
@@ -359,8 +366,14 @@ def _page(
     return response
 
 
-def _only_the_label_refuses(survey: "Survey | None") -> bool:
-    return survey is not None and [check.guard for check in survey.refusals] == ["label"]
+def _only(survey: "Survey | None", guard: str) -> bool:
+    return survey is not None and [check.guard for check in survey.refusals] == [guard]
+
+
+def _with_later(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query["later"] = "1"
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _moved(refusals: list[guards.Check] | None) -> str:

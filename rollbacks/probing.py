@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, driving, facts, guards, last_checks, one_object, plans, probes, proofs, surveys
+from rollbacks import audit, driving, facts, freezing, guards, last_checks, one_object, plans, probes, proofs, surveys
 from rollbacks.models import GuardProbe
 from rollbacks.probes import Answered, Part, Result, Shown, Stale, State
 from rollbacks.refusals import Told
@@ -57,6 +57,7 @@ def standing_checks(config: TrackedConfig) -> list[guards.Check]:
     return [
         guards.check_probe(probes.why_never(rtype)),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
+        freezing.check_planned(config, [], later=False),
         guards.check_in_flight(one_object.open_attempt_sentence(config)),
     ]
 
@@ -103,6 +104,7 @@ def _begin(config: TrackedConfig, rtype: ResourceType, live: surveys.Live, *, ac
             [
                 guards.check_durability(durability.why_not()),
                 last_checks.not_frozen(config.tenant),
+                freezing.check_planned(config, [], later=False),
                 guards.check_in_flight(one_object.open_attempt_sentence(locked)),
             ]
         )
@@ -183,6 +185,7 @@ class _Prober:
         )
         with transaction.atomic():
             _require([last_checks.not_frozen(self.probe.tenant)])
+            _require([freezing.check_planned(self.config, [], later=False)])
             said = {
                 "part": part.value,
                 "client_id": self.platform.client_id,

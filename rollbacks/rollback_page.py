@@ -16,7 +16,21 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from rollbacks import actions, confirming, differences, explaining, progress, propagation, showing, step_rows, waiting
+from rollbacks import (
+    actions,
+    confirming,
+    differences,
+    explaining,
+    freeze_actions,
+    progress,
+    propagation,
+    schedule_actions,
+    schedules,
+    showing,
+    step_rows,
+    timing,
+    waiting,
+)
 from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
 from rollbacks.states import PENDING, State
 from tenants import access, archive, refused_access
@@ -103,7 +117,9 @@ def mark_of(rollback: Rollback) -> str:
     watch = propagation.watch_of(rollback)
     counts = confirming.confirmation_of(rollback)
     counted = "" if counts is None else f"-{counts.state}-{counts.tries}-{counts.undo.state if counts.undo else ''}"
-    return f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}{counted}"
+    waits = schedules.open_of(rollback)
+    told = f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}{counted}"
+    return told if waits is None else f"{told}-{waits.pk}"
 
 
 def with_problem(request: HttpRequest, rollback: Rollback, problem: str) -> HttpResponse:
@@ -176,6 +192,28 @@ def _run(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
     return "The rollback was handed to the workers."
 
 
+def _schedule(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    at, zone = schedule_actions.read_time(typed.get("at", "")[:40], typed.get("zone", "")[:64])
+    made = schedule_actions.schedule_run(rollback, at=at, zone=zone, acting_user=user)
+    return f"Scheduled. {schedules.sentence(made)} Nothing was sent."
+
+
+def _when_open(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    zone = schedule_actions.read_zone(typed.get("zone", "")[:64])
+    made = schedule_actions.schedule_run(rollback, at=None, zone=zone, acting_user=user)
+    return f"Scheduled. {schedules.sentence(made)} Nothing was sent."
+
+
+def _unschedule(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    schedule_actions.cancel_schedule(rollback, acting_user=user)
+    return "The schedule was cancelled. The rollback stays approved; nothing was sent."
+
+
+def _override(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    freeze_actions.override_freeze(rollback, reason=typed.get("reason", ""), acting_user=user)
+    return "You overrode the freeze for exactly this plan. Nothing was sent; every other guard still holds."
+
+
 def _close(typed: QueryDict, rollback: Rollback, user: "User") -> str:
     actions.close_presumed(rollback, acting_user=user, reason=typed.get("comment", ""))
     return "The attempt was closed as presumed not applied, on your word. The console stops reading."
@@ -193,6 +231,10 @@ _DOINGS: Final = {
     "reject": _reject,
     "cancel": _cancel,
     "run": _run,
+    "schedule": _schedule,
+    "when_open": _when_open,
+    "unschedule": _unschedule,
+    "override": _override,
     "close": _close,
     "keep": _keep,
 }
@@ -217,6 +259,7 @@ def _page(
     counts = confirming.confirmation_of(rollback)
     approvals = list(rollback.approvals.select_related("approver"))
     difference, difference_problem = _frozen_difference(rollback)
+    when = timing.timing_of(rollback, user)
     waits_for = [showing.name_of(one) for one in waiting.approvers_for(rollback)]
     context: dict[str, Any] = {
         **admin.site.each_context(request),
@@ -232,6 +275,7 @@ def _page(
         "running": running,
         "watching": running
         or routing_watched
+        or (when is not None and when.schedule is not None)
         or confirming.is_under_way(counts)
         or (rollback.state in PENDING and not allowed.decide),
         "confirmation": counts,
@@ -243,6 +287,7 @@ def _page(
         "look_every": 1000 if running else 5000,
         "mark": mark_of(rollback),
         "allowed": allowed,
+        "timing": when,
         "problem": problem,
         "typed": typed or {},
         "approvals": approvals,
@@ -334,6 +379,8 @@ def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C
             if told:
                 return Banner("info", "clock", f"{rollback.doing} waits. Nothing has been sent.", told)
             return Banner("info", "refresh", rollback.doing, "Handed to the workers; live is looked at first.")
+        case State.APPROVED if (waits := schedules.open_of(rollback)) is not None:
+            return Banner("info", "clock", f"Scheduled. {schedules.sentence(waits)}", "Nothing has been sent yet.")
         case State.APPROVED if told:
             return Banner("warn", "alert", "The run was refused. Nothing was sent.", told)
         case State.APPROVED:

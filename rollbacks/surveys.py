@@ -14,6 +14,7 @@ from rollbacks import (
     composing,
     differences,
     facts,
+    freezing,
     guards,
     labelled,
     one_object,
@@ -131,14 +132,15 @@ def take_survey(
     reverts: Snapshot | None = None,
     despite: str = "",
     confirm_minutes: int | None = None,
+    later: bool = False,
 ) -> Survey:
     """Look at everything and check every guard, all of them, so that a person sees all refusals at once.
 
     With `planned` the survey is the last one before a send: live must be exactly what that plan was made on, and its
     approvals must be there. `only` restores just these places, `keep` leaves these as they are on live; with `reverts`
     just what that version changed is taken back, and the target is the version before it. `despite` is why it goes back
-    to what is labelled bad; with `confirm_minutes` it is undone unless somebody keeps it. Never raises for what the
-    platform answers: that is a refusal with its sentence.
+    to what is labelled bad; with `confirm_minutes` it is undone unless somebody keeps it; `later` is for a time
+    without a freeze. Never raises for what the platform answers: that is a refusal with its sentence.
     """
     rtype = catalogue.get(config.resource_type)
     tenant = config.tenant
@@ -178,6 +180,7 @@ def take_survey(
     checks = [
         guards.check_type(rtype.why_read_only, procedure=rtype.procedure.sentence if rtype.procedure else ""),
         guards.check_tenant(frozen=tenant.frozen, reason=tenant.frozen_reason, name=tenant.name),
+        freezing.check_planned(config, steps, later=later) if planned is None else freezing.check(planned),
         *check_access(config, planning.types_written(rtype, steps), platform, live=live, target=old),
         _live_unchanged(planned, live, why_not),
         guards.check_target_readable(target_problem, size=target.document.size),

@@ -22,6 +22,7 @@ from rollbacks import (
     probing,
     propagation,
     queueing,
+    scheduling,
     transitions,
     undoing,
 )
@@ -70,8 +71,9 @@ def sweep_attempts() -> None:
     """Drive every open attempt that nobody drives, and carry out every queued rollback that no message announced.
 
     Tenants are served beside each other, so that one that does not answer holds up its own rollbacks only. A probe of a
-    guard whose worker is gone is ended too, by reading alone.
+    guard whose worker is gone is ended too, by reading alone. What waited for its time is queued first.
     """
+    scheduling.release_due()
     opened = Attempt.objects.filter(state=Attempt.State.OPEN).values_list("rollback__tenant_id", flat=True)
     tenants = sorted({*opened, *_queued().values_list("tenant_id", flat=True)})
     beside_each_other(_serve, tenants, at_once=settings.CONSOLE_SWEEPS_AT_ONCE)

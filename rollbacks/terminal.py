@@ -10,13 +10,16 @@ from django.core.exceptions import ValidationError
 
 from rollbacks import (
     applying,
+    audit,
     collateral,
     confirming,
     differences,
     driving,
     explaining,
     facts,
+    freezing,
     propagation,
+    schedules,
     step_rows,
     surveys,
 )
@@ -124,6 +127,8 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "attempts": [_describe_attempt(attempt) for attempt in attempts],
         "confirmation": _describe_confirmation(rollback),
         "propagation": _describe_propagation(rollback),
+        "freeze": _describe_freeze(freezing.freeze_of(rollback), rollback),
+        "schedule": None if (schedule := schedules.open_of(rollback)) is None else schedules.facts_of(schedule),
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
     }
@@ -162,8 +167,21 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         if survey.confirm_minutes is None
         else {"state": "planned", "minutes": survey.confirm_minutes},
         "propagation": None,
+        "freeze": _describe_freeze(freezing.freeze_of_plan(survey.config, survey.steps)),
+        "schedule": None,
         "requested_by": requester,
         "approved_by": [],
+    }
+
+
+def _describe_freeze(freeze: freezing.Freeze, rollback: Rollback | None = None) -> dict[str, Any]:
+    override = None if rollback is None else freezing.override_of(rollback, freeze)
+    name = freeze.closing[0].tenant.name if freeze.closing else "The tenant"
+    return {
+        "open": freeze.standing.open,
+        "until": None if freeze.until is None else audit.timestamp(freeze.until),
+        "message": freeze.closed_sentence(name),
+        "override": None if override is None else freezing.override_facts(override),
     }
 
 
@@ -365,6 +383,9 @@ def _next_steps(rollback: Rollback) -> list[str]:
     if rollback.state == State.AWAITING_APPROVAL:
         missing = rollback.approvals_needed - facts.approvals_given(rollback)
         return [f"Waits for {missing} approval(s): manage.py approve {rollback.pk} --as USER"]
+    schedule = schedules.open_of(rollback)
+    if schedule is not None:
+        return [schedules.sentence(schedule)]
     if rollback.state == State.APPROVED and not rollback.refusals:
         return [f"Ready: manage.py apply {rollback.pk}"]
     if rollback.state in {State.APPLYING, State.UNKNOWN} and rollback.attempts.filter(state="open").exists():

@@ -23,10 +23,11 @@ from rollbacks import (
     one_object,
     propagation,
     queueing,
+    schedules,
     stepping,
 )
 from rollbacks.leases import Lease, LeaseLost
-from rollbacks.models import Approval, Attempt, Confirmation, Rollback, Send
+from rollbacks.models import Approval, Attempt, Confirmation, Rollback, Schedule, Send
 from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
 from rollbacks.verdicts import Verdict
@@ -48,6 +49,12 @@ class RunRefused(Exception):
     def __init__(self, checks: Sequence[guards.Check]) -> None:
         self.checks = [check for check in checks if check.refuses]
         super().__init__(" ".join(check.message for check in self.checks))
+
+
+def lock(rollback: Rollback) -> Rollback:
+    """Give a rollback under its lock, for the caller's transaction."""
+    rows = Rollback.objects.select_for_update(of=("self",), no_key=True).select_related("tenant", "config__tenant")
+    return rows.get(pk=rollback.pk)
 
 
 def _move(rollback: Rollback, after: State, **fields: object) -> None:
@@ -134,11 +141,7 @@ def decide(
 ) -> Rollback:
     """Record one person's word; the last approval needed moves the rollback, a rejection cancels it."""
     with transaction.atomic():
-        locked = (
-            Rollback.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("tenant", "config")
-            .get(pk=rollback.pk)
-        )
+        locked = lock(rollback)
         approved = decision == Approval.Decision.APPROVED
         check_move(State(locked.state), State.APPROVED if approved else State.CANCELLED)
         Approval.objects.create(
@@ -193,25 +196,26 @@ def expire(rollback: Rollback) -> Rollback:
 
 def _end_unsent(rollback: Rollback, after: State, *, actor: str, action: str, explanation: str) -> Rollback:
     with transaction.atomic():
-        locked = (
-            Rollback.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("tenant", "config")
-            .get(pk=rollback.pk)
-        )
+        locked = lock(rollback)
         _move(locked, after, explanation=explanation, run_requested_at=None)
+        schedules.end_open(locked, Schedule.End.VOID)
         audit.append(action, tenant=locked.tenant, actor=actor, config=locked.config, rollback=locked)
     return locked
 
 
-def request_run(rollback: Rollback, *, actor: str) -> Rollback:
-    """Queue an approved rollback; the row is the queue."""
+def request_run(rollback: Rollback, *, actor: str, schedule: Schedule | None = None) -> Rollback:
+    """Queue an approved rollback; the row is the queue.
+
+    With `schedule` because its time has come, unless somebody has cancelled that meanwhile; without, any that is open
+    is replaced by running it now.
+    """
     with transaction.atomic():
-        locked = (
-            Rollback.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("tenant", "config")
-            .get(pk=rollback.pk)
-        )
+        locked = lock(rollback)
         check_begin(State(locked.state))
+        if schedule is None:
+            schedules.end_open(locked, Schedule.End.REPLACED)
+        elif not schedules.end_open(locked, Schedule.End.RUN, only=schedule):
+            return locked
         if locked.run_requested_at is None:
             locked.run_requested_at = timezone.now()
             locked.run_requester = actor
@@ -226,6 +230,7 @@ def request_run(rollback: Rollback, *, actor: str) -> Rollback:
                 actor=actor,
                 config=locked.config,
                 rollback=locked,
+                details={} if schedule is None else {"schedule": schedules.facts_of(schedule)},
             )
     return locked
 
@@ -243,11 +248,7 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
     explanation = " ".join(check.message for check in refusing)
     moved = any(check.guard == "live_unchanged" for check in refusing)
     with transaction.atomic():
-        locked = (
-            Rollback.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("tenant", "config")
-            .get(pk=rollback.pk)
-        )
+        locked = lock(rollback)
         if locked.state != State.APPROVED:
             return locked
         void = moved or any(check.guard == "guard_level" for check in refusing)
@@ -290,11 +291,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         steps = stepping.planned_steps(rollback)
         same = one_object.lock_every_address(rollback.config, steps)
         config = next(one for one in same if one.pk == rollback.config_id)
-        locked = (
-            Rollback.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("tenant", "config")
-            .get(pk=rollback.pk)
-        )
+        locked = lock(rollback)
         check_begin(State(locked.state))
         now = timezone.now()
         if locked.expires_at <= now:

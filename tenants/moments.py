@@ -365,8 +365,43 @@ def read_moment(text: str, zone: Zone, *, now: datetime) -> datetime:
     return moment
 
 
-def _in_zone(local: datetime, zone: Zone) -> datetime:
+def read_coming_moment(text: str, zone: Zone, *, now: datetime) -> datetime:
+    """Give the moment to come that was typed: `2026-11-23 02:30`, `02:30` for the next time, or with an offset.
+
+    Raises NotAMoment for anything else, for what is past, for a time that the clocks leave out, and for one that they
+    show twice.
+    """
+    text = text.strip()
+    clock = _CLOCK.fullmatch(text)
+    try:
+        if clock is not None:
+            at = time(int(clock[1]), int(clock[2]), int(clock[3] or 0))
+            today = now.astimezone(zone.info).date()
+            days = [datetime.combine(today + timedelta(days=number), at) for number in (0, 1)]
+            ahead = (day for day in days if max(_both(day, zone)) > now)
+            moment = _in_zone(next(ahead), zone)
+        else:
+            local = datetime.fromisoformat(text)
+            moment = local.astimezone(UTC) if local.tzinfo is not None else _in_zone(local, zone)
+    except NotAMoment:
+        raise
+    except (ValueError, OverflowError, StopIteration) as error:
+        raise NotAMoment(
+            f"{text[:60]!r} is no moment. Write 2026-11-23 02:30, or 02:30, or with an offset: 2026-11-23T02:30+01:00."
+        ) from error
+    if moment <= now:
+        raise NotAMoment(f"{text[:60]} ({zone.name}) has passed. Choose a moment to come.")
+    return moment
+
+
+def _both(local: datetime, zone: Zone) -> tuple[datetime, datetime]:
+    """Give the moments that a local time may mean around a change of the clocks; else it is twice the same."""
     first, second = (local.replace(tzinfo=zone.info, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first, second
+
+
+def _in_zone(local: datetime, zone: Zone) -> datetime:
+    first, second = _both(local, zone)
     if first == second:
         return first
     there = [at for at in (first, second) if at.astimezone(zone.info).replace(tzinfo=None) == local]

@@ -8,6 +8,7 @@ tenant's chain, a change of an entry.
 from rollbacks.models.attempts import Attempt, PropagationWatch, Send
 from rollbacks.models.attestations import Inquiry
 from rollbacks.models.confirmations import Confirmation
+from rollbacks.models.freezes import FreezeOverride, FreezeWindow, Schedule
 from rollbacks.models.notices import Notice
 from rollbacks.models.probes import GuardProbe
 from rollbacks.models.requests import Approval, Rollback, Step
@@ -20,11 +21,14 @@ __all__ = [
     "AuditHead",
     "Checkpoint",
     "Confirmation",
+    "FreezeOverride",
+    "FreezeWindow",
     "GuardProbe",
     "Inquiry",
     "Notice",
     "PropagationWatch",
     "Rollback",
+    "Schedule",
     "Send",
     "SinkState",
     "Step",

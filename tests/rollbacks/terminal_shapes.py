@@ -81,6 +81,8 @@ DOCUMENT: Json = {
     "refusal": REFUSAL_OR_NOT,
     "confirmation": (dict, type(None)),
     "propagation": (dict, type(None)),
+    "freeze": {"open": bool, "until": TEXT_OR_NOT, "message": str, "override": (dict, type(None))},
+    "schedule": (dict, type(None)),
     "requested_by": str,
     "approved_by": [str],
 }

@@ -182,7 +182,10 @@ def test_a_plan_shows_every_guard_and_writes_nothing_anywhere(desk: Desk) -> Non
     target = version(desk.world.config, desk.good_version)
     survey = actions.plan_rollback(desk.world.config, target, acting_user=desk.world.carol)
     assert [(check.guard, check.standing) for check in survey.checks] == [
-        *((guard, "holds") for guard in ("type", "tenant", "identity", "permissions", "routing", "live_unchanged")),
+        *(
+            (guard, "holds")
+            for guard in ("type", "tenant", "freeze", "identity", "permissions", "routing", "live_unchanged")
+        ),
         *(
             (guard, "holds")
             for guard in (

@@ -55,6 +55,9 @@ class Command(RollbackCommand):
             help="undo it unless somebody keeps it (manage.py confirm) within so many minutes, 5 to 240",
         )
         parser.add_argument(
+            "--later", action="store_true", help="ask for it while a freeze window is on; it runs once none is"
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="show the plan and its guards; store and send nothing"
         )
 
@@ -67,6 +70,7 @@ class Command(RollbackCommand):
             "keep": options["keep"],
             "reverts": reverts,
             "confirm_minutes": options["confirm_within"],
+            "later": options["later"],
         }
         try:
             actions.check_confirm_minutes(options["confirm_within"])
