@@ -27,14 +27,14 @@ from tenants.resource_types import catalogue
 
 SECONDS = 10
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
-    "alice": dict.fromkeys(("northwind", "tailspin", "lamna"), (Role.OPERATOR,)),
+    "alice": {"northwind": (Role.OPERATOR, Role.INCIDENT), "tailspin": (Role.OPERATOR,), "lamna": (Role.OPERATOR,)},
     "bob": {"northwind": (Role.APPROVER,), "tailspin": (Role.APPROVER, Role.OPERATOR), "lamna": (Role.APPROVER,)},
     "carol": dict.fromkeys(("northwind", "tailspin"), (Role.VIEWER, Role.AUDITOR)),
 }
 """Carol has no role at the health insurer, so a newcomer can see that she sees nothing of it."""
 
 STARTS = {
-    "alice": "asks: operator everywhere",
+    "alice": "asks: operator everywhere, incident commander at Northwind Bank",
     "bob": "approves: approver everywhere, operator at Tailspin Outdoor too",
     "carol": "may only look: viewer and auditor, not at Lamna Health",
     "admin": "platform owner: sees all tenants, adds people and roles",

@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from rollbacks import checkpointing, confirming, propagation
-from rollbacks.models import AuditEntry, Confirmation, PropagationWatch, Rollback
+from rollbacks import checkpointing, confirming, emergencies, propagation
+from rollbacks.models import AuditEntry, BrokenGlass, Confirmation, PropagationWatch, Rollback
 from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift, labelling
 from tenants.models import Snapshot, Tenant, TrackedConfig
@@ -74,6 +74,8 @@ class Overview:
     entries: Sequence[AuditEntry]
     counting: Sequence[Confirmation]
     """What is undone unless somebody keeps it, and what waits for its undo."""
+    owed: Sequence[tuple[BrokenGlass, bool, bool]]
+    """Broken glass whose review is owed, whether it is open, and whether the review is overdue."""
     worries: Sequence[str]
     """Why the trail is not proven outside the database, where it is not."""
 
@@ -126,6 +128,10 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
             .defer("payload")
             .order_by("-at", "-seq")[:SHOWN_ENTRIES]
         ),
+        owed=[
+            (one, emergencies.is_open(one), emergencies.is_overdue(one))
+            for one in emergencies.owed(access.tenants_of(user))
+        ],
         counting=confirming.counting(access.tenants_of(user)),
         worries=checkpointing.worries(access.tenants_of(user)),
     )

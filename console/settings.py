@@ -59,6 +59,7 @@ KNOWN_NAMES = frozenset(
         "CONSOLE_OIDC_CLIENT_ID",
         "CONSOLE_OIDC_CLIENT_SECRET",
         "CONSOLE_OIDC_NAME",
+        "CONSOLE_REVIEW_HOURS",
     }
 )
 
@@ -107,6 +108,8 @@ CONSOLE_PROPAGATION_FIRST_PAUSE = _environment.number("CONSOLE_PROPAGATION_FIRST
 CONSOLE_PROPAGATION_LONGEST_PAUSE = _environment.number(
     "CONSOLE_PROPAGATION_LONGEST_PAUSE", default=60, least=1, most=150
 )
+# How long a second person has to review a broken glass, before it rings.
+CONSOLE_REVIEW_HOURS = _environment.number("CONSOLE_REVIEW_HOURS", default=24, least=1, most=168)
 ALLOWED_HOSTS = _environment.hosts("ALLOWED_HOSTS")
 # What only this machine can reach needs no TLS, and would not work with cookies that insist on it.
 ON_THIS_MACHINE_ONLY = DEBUG or (bool(ALLOWED_HOSTS) and env.LOOPBACK.issuperset(ALLOWED_HOSTS))
@@ -337,6 +340,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, seconds in (
         ("rollbacks.tasks.sweep_attempts", 2),
         ("rollbacks.tasks.sweep_confirmations", 5),
+        ("rollbacks.tasks.sweep_glasses", 30),
         ("rollbacks.tasks.sweep_propagation", 5),
         ("rollbacks.tasks.sweep_attestations", 15),
         ("rollbacks.tasks.expire_rollbacks", 60),

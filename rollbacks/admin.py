@@ -13,8 +13,8 @@ from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from rollbacks import entry_page, evidence, freeze_page, listing, plan_page, probe_page, rollback_page
-from rollbacks.models import AuditEntry, FreezeWindow, GuardProbe, Rollback
+from rollbacks import entry_page, evidence, freeze_page, glass_page, listing, plan_page, probe_page, rollback_page
+from rollbacks.models import AuditEntry, BrokenGlass, FreezeWindow, GuardProbe, Rollback
 from tenants import access
 from tenants.access import Role
 from tenants.scoping import ScopedAdmin
@@ -139,6 +139,36 @@ class FreezeWindowAdmin(ScopedAdmin):
     def end_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """End a window."""
         return freeze_page.end(request, pk)
+
+
+@admin.register(BrokenGlass)
+class BrokenGlassAdmin(ScopedAdmin):
+    """Broken glass: all of it, one with its review, and the page on which it is broken on one object."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the pages of broken glass; none of Django's own that add, change or delete."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.list_view), name="rollbacks_brokenglass_changelist"),
+            path("of/<uuid:config_id>/", view(self.break_view), name="rollbacks_brokenglass_of_config"),
+            path("<uuid:glass_id>/change/", view(self.page_view), name="rollbacks_brokenglass_change"),
+        ]
+
+    def list_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with every broken glass of the user's own tenants."""
+        return glass_page.everything(request) if request.method in _READ else HttpResponseNotAllowed(_READ)
+
+    def break_view(self, request: HttpRequest, config_id: UUID) -> HttpResponse:
+        """Answer with what breaking the glass on an object means, or break it."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return glass_page.answer_break(request, config_id)
+
+    def page_view(self, request: HttpRequest, glass_id: UUID) -> HttpResponse:
+        """Answer with one broken glass, or do what its buttons say."""
+        if request.method not in {*_READ, "POST"}:
+            return HttpResponseNotAllowed((*_READ, "POST"))
+        return glass_page.answer(request, glass_id)
 
 
 @admin.register(AuditEntry)

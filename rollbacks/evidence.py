@@ -17,7 +17,9 @@ from django.db import transaction
 from rollbacks import (
     audit,
     checkpointing,
+    confirming,
     differences,
+    emergencies,
     evidence_verifier,
     explaining,
     facts,
@@ -232,6 +234,8 @@ def _story(rollback: Rollback) -> dict[str, Any]:
             "schedules": [schedules.facts_of(one) for one in rollback.schedules.all()],
         },
         "approvals_needed": rollback.approvals_needed,
+        "break_glass": emergencies.facts_for(rollback),
+        "confirmation": _confirmation(rollback),
         "approvals": [
             {
                 "by": approval.approver.get_username(),
@@ -246,6 +250,11 @@ def _story(rollback: Rollback) -> dict[str, Any]:
         "target": _seen(rollback.target),
         "attempts": [_attempt(attempt) for attempt in rollback.attempts.select_related("step", "read_back")],
     }
+
+
+def _confirmation(rollback: Rollback) -> dict[str, object] | None:
+    found = confirming.confirmation_of(rollback)
+    return None if found is None else confirming.facts_of(found)
 
 
 def _seen(snapshot: Snapshot | None) -> dict[str, Any] | None:

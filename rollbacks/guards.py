@@ -466,6 +466,15 @@ def check_approvals(*, needed: int, given: int, rejected_by: str | None = None) 
     )
 
 
+def check_glass(why_not: str, sentence: str) -> Check:
+    """Hold for a run under an open glass, with the sentence that says who broke it; refuse where it is not open."""
+    if why_not:
+        return _refuses(
+            "approvals", f"{why_not} Nothing was sent. Have it approved, or have the glass broken for it again."
+        )
+    return _holds("approvals", sentence)
+
+
 def approved_with(rollback: str, *, minutes: int | None) -> Check:
     """Hold for the undo that an earlier approval covers, because the option was part of what it signed."""
     return _holds(

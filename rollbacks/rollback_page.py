@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from rollbacks import (
     actions,
+    breaking_glass,
     confirming,
     differences,
+    emergencies,
     explaining,
     freeze_actions,
     progress,
@@ -226,6 +228,12 @@ def _keep(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
     return "You kept it. It is not undone."
 
 
+def _run_under_glass(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    if not progress.is_running(rollback):
+        breaking_glass.run_under_glass(rollback, acting_user=user)
+    return "The rollback was handed to the workers, although nobody approved it."
+
+
 _DOINGS: Final = {
     "approve": _approve,
     "reject": _reject,
@@ -237,6 +245,7 @@ _DOINGS: Final = {
     "override": _override,
     "close": _close,
     "keep": _keep,
+    "run_under_glass": _run_under_glass,
 }
 
 
@@ -257,6 +266,7 @@ def _page(
     watch = propagation.watch_of(rollback)
     routing_watched = watch is not None and watch.state == PropagationWatch.State.WATCHING
     counts = confirming.confirmation_of(rollback)
+    glass = rollback.glass
     approvals = list(rollback.approvals.select_related("approver"))
     difference, difference_problem = _frozen_difference(rollback)
     when = timing.timing_of(rollback, user)
@@ -282,6 +292,11 @@ def _page(
         "confirmation_told": None if counts is None else confirming.told(counts),
         "confirmation_left": "" if counts is None else confirming.time_left(counts),
         "confirmation_none": counts is None and confirming.has_ended(rollback),
+        "glass": glass,
+        "glass_sentence": "" if glass is None else emergencies.sentence_of(glass),
+        "may_break_glass": rollback.state == State.AWAITING_APPROVAL
+        and access.may(user, rollback.tenant, *access.BREAKS_GLASS),
+        "open_glass": emergencies.open_glass(rollback.config, user),
         "may_keep": access.may(user, rollback.tenant, Role.OPERATOR, Role.APPROVER),
         "routing": propagation.told(watch) if watch is not None else None,
         "look_every": 1000 if running else 5000,

@@ -6,6 +6,7 @@
             │                         ├─refuse──▶ refused   ├─next──▶ applying
             │                         │                     └─overrun──▶ unknown ──close──▶ (any of the above)
             │                         └─move────▶ conflict
+            │                         └─glass closed▶ awaiting_approval
             └── cancel ▶ cancelled    expire ▶ expired      (both from the first two only)
 
 `unknown` is a state of its own: nobody can say yet, or ever, what happened. While the attempt is still open it can be
@@ -35,7 +36,9 @@ _ENDS_OF_A_WRITE = frozenset({State.APPLIED, State.CONFLICT, State.REFUSED, Stat
 
 MOVES: dict[State, frozenset[State]] = {
     State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.CANCELLED, State.EXPIRED}),
-    State.APPROVED: frozenset({State.APPLYING, State.REFUSED, State.CONFLICT, State.CANCELLED, State.EXPIRED}),
+    State.APPROVED: frozenset(
+        {State.AWAITING_APPROVAL, State.APPLYING, State.REFUSED, State.CONFLICT, State.CANCELLED, State.EXPIRED}
+    ),
     State.APPLYING: _ENDS_OF_A_WRITE,
     State.UNKNOWN: _ENDS_OF_A_WRITE | {State.APPLYING},
     State.APPLIED: frozenset(),

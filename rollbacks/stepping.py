@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rollbacks import audit, facts, guards, plans
+from rollbacks import audit, emergencies, facts, guards, plans
 from rollbacks.leases import Lease
 from rollbacks.models import Attempt, Rollback, Step
 from rollbacks.plans import PlannedStep
@@ -183,6 +183,7 @@ def open_attempt(
             "if_match": facts.etag_text(attempt.if_match),
             "requested_by": rollback.requester,
             "approved_by": facts.approvers_of(rollback),
+            "break_glass": emergencies.facts_for(rollback),
             "reason": rollback.reason,
             "ticket": rollback.ticket,
         },

@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from rollbacks import (
     applying,
+    audit,
     checkpointing,
     driving,
     earning,
+    emergencies,
     inquiries,
     notices,
     probing,
@@ -24,9 +26,10 @@ from rollbacks import (
     queueing,
     scheduling,
     transitions,
+    under_glass,
     undoing,
 )
-from rollbacks.models import Attempt, Rollback
+from rollbacks.models import Attempt, BrokenGlass, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import labelling
 from tenants.threads import beside_each_other
@@ -104,6 +107,14 @@ def sweep_confirmations() -> None:
     """Ask for the undo of everything that nobody has kept in time, and ring the bell for it."""
     for undo in undoing.undo_due():
         apply_rollback_soon(undo.pk)
+
+
+@shared_task(ignore_result=True)
+def sweep_glasses() -> None:
+    """End every broken glass whose time is over, and ring for every review that is overdue."""
+    for glass in emergencies.over():
+        under_glass.close(glass, BrokenGlass.End.EXPIRED, actor=audit.CONSOLE)
+    emergencies.remind_overdue()
 
 
 @shared_task(ignore_result=True)

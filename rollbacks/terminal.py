@@ -15,6 +15,7 @@ from rollbacks import (
     confirming,
     differences,
     driving,
+    emergencies,
     explaining,
     facts,
     freezing,
@@ -131,6 +132,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "schedule": None if (schedule := schedules.open_of(rollback)) is None else schedules.facts_of(schedule),
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
+        "break_glass": emergencies.facts_for(rollback),
     }
 
 
@@ -171,6 +173,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "schedule": None,
         "requested_by": requester,
         "approved_by": [],
+        "break_glass": None,
     }
 
 
@@ -307,6 +310,8 @@ class RollbackCommand(TerminalCommand):
         self.tell(f"Rollback {rollback.pk} of {rollback.config.address} {rollback.goal}")
         self.tell(f"  state    {rollback.get_state_display()}{verdict}")
         self.tell(f"  guard    {rollback.guard_level}")
+        for sentence in filter(None, [emergencies.sentence_for(rollback)]):
+            self.tell(f"  {sentence}")
         rows = step_rows.rows_of(rollback)
         self.show_steps(rows, rollback.notes)
         for attempt in rollback.attempts.select_related("step"):
@@ -325,11 +330,7 @@ class RollbackCommand(TerminalCommand):
         if watch is not None:
             routing = propagation.told(watch)
             self.tell(f"  routing  {routing.words}{f': {routing.detail}' if routing.detail else ''}")
-        counts = confirming.confirmation_of(rollback)
-        if counts is not None:
-            stands = confirming.told(counts)
-            self.tell(f"  keep     {stands.headline} {stands.sentence}")
-        for sentence in _next_steps(rollback):
+        for sentence in [*_countdown(rollback), *_next_steps(rollback)]:
             self.tell(f"  {sentence}")
         return exit_code_of(rollback)
 
@@ -377,6 +378,14 @@ def _on_a_line(side: "Value | Missing") -> str:
         return "nothing"
     text = visible(to_text(side))
     return text if len(text) <= LONGEST_SIDE else f"{text[: LONGEST_SIDE - 1]}…"
+
+
+def _countdown(rollback: Rollback) -> list[str]:
+    counts = confirming.confirmation_of(rollback)
+    if counts is None:
+        return []
+    stands = confirming.told(counts)
+    return [f"{stands.headline} {stands.sentence}"]
 
 
 def _next_steps(rollback: Rollback) -> list[str]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from rollbacks import (
     audit,
     confirming,
+    emergencies,
     explaining,
     facts,
     guards,
@@ -27,9 +28,10 @@ from rollbacks import (
     stepping,
 )
 from rollbacks.leases import Lease, LeaseLost
-from rollbacks.models import Approval, Attempt, Confirmation, Rollback, Schedule, Send
+from rollbacks.models import Approval, Attempt, BrokenGlass, Confirmation, Rollback, Schedule, Send
+from rollbacks.moving import move as _move
 from rollbacks.plans import PlannedStep
-from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move, sources_of
+from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move
 from rollbacks.verdicts import Verdict
 from tenants.models import Snapshot, TrackedConfig
 
@@ -55,17 +57,6 @@ def lock(rollback: Rollback) -> Rollback:
     """Give a rollback under its lock, for the caller's transaction."""
     rows = Rollback.objects.select_for_update(of=("self",), no_key=True).select_related("tenant", "config__tenant")
     return rows.get(pk=rollback.pk)
-
-
-def _move(rollback: Rollback, after: State, **fields: object) -> None:
-    """Move a rollback; raise IllegalMove, with nothing changed, when its state does not lead there."""
-    moved = Rollback.objects.filter(pk=rollback.pk, state__in=[state.value for state in sources_of(after)]).update(
-        state=after, state_changed_at=timezone.now(), **fields
-    )
-    if moved == 0:
-        rollback.refresh_from_db()
-        raise IllegalMove(State(rollback.state), after)
-    rollback.refresh_from_db()
 
 
 def open_request(rollback: Rollback, steps: Sequence[PlannedStep], *, checks: Sequence[guards.Check]) -> Rollback:
@@ -203,8 +194,10 @@ def _end_unsent(rollback: Rollback, after: State, *, actor: str, action: str, ex
     return locked
 
 
-def request_run(rollback: Rollback, *, actor: str, schedule: Schedule | None = None) -> Rollback:
-    """Queue an approved rollback; the row is the queue.
+def request_run(
+    rollback: Rollback, *, actor: str, schedule: Schedule | None = None, glass: BrokenGlass | None = None
+) -> Rollback:
+    """Queue an approved rollback, or one whose approvals a broken glass stands for; the row is the queue.
 
     With `schedule` because its time has come, unless somebody has cancelled that meanwhile; without, any that is open
     is replaced by running it now.
@@ -222,15 +215,20 @@ def request_run(rollback: Rollback, *, actor: str, schedule: Schedule | None = N
             locked.run_again_at, locked.run_tries = None, 0
             locked.refusals = []
             locked.explanation = ""
+            # What nobody has approved stays bound to the glass that was broken for it, whoever asks for its run.
+            locked.glass = glass or locked.glass
             changed = ["run_requested_at", "run_requester", "run_again_at", "run_tries", "refusals", "explanation"]
-            locked.save(update_fields=changed)
+            locked.save(update_fields=[*changed, "glass"])
             audit.append(
                 "rollback.run_requested",
                 tenant=locked.tenant,
                 actor=actor,
                 config=locked.config,
                 rollback=locked,
-                details={} if schedule is None else {"schedule": schedules.facts_of(schedule)},
+                details={
+                    **({} if schedule is None else {"schedule": schedules.facts_of(schedule)}),
+                    **({} if glass is None else {"break_glass": emergencies.facts_of(glass)}),
+                },
             )
     return locked
 
@@ -266,6 +264,8 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
             _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)
         elif any(check.guard == "guard_level" for check in refusing):
             _move(locked, State.CANCELLED, **fields)
+        elif locked.glass_id is not None and any(check.guard == "approvals" for check in refusing):
+            _move(locked, State.AWAITING_APPROVAL, **fields, glass=None)
         else:
             Rollback.objects.filter(pk=locked.pk).update(**fields)
             locked.refresh_from_db()
@@ -300,6 +300,7 @@ def begin_attempt(rollback: Rollback, *, lease: Lease, horizon_seconds: float, a
         if any(check.refuses for check in checks):
             raise RunRefused(checks)
         _move(locked, State.APPLYING, refusals=[], explanation="", run_requested_at=None)
+        emergencies.use(locked, actor=actor)
         return stepping.open_attempt(
             locked, locked.steps.get(number=1), config, lease=lease, horizon_seconds=horizon_seconds, actor=actor
         )
@@ -448,6 +449,7 @@ def close_attempt(
                 "race_window_ms": attempt.race_window_ms,
                 "requested_by": rollback.requester,
                 "approved_by": facts.approvers_of(rollback),
+                "break_glass": emergencies.facts_for(rollback),
             },
         )
         if state is State.APPLIED and verdict in stepping.STANDS:

@@ -8,6 +8,7 @@ tenant's chain, a change of an entry.
 from rollbacks.models.attempts import Attempt, PropagationWatch, Send
 from rollbacks.models.attestations import Inquiry
 from rollbacks.models.confirmations import Confirmation
+from rollbacks.models.emergencies import BrokenGlass
 from rollbacks.models.freezes import FreezeOverride, FreezeWindow, Schedule
 from rollbacks.models.notices import Notice
 from rollbacks.models.probes import GuardProbe
@@ -19,6 +20,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuditHead",
+    "BrokenGlass",
     "Checkpoint",
     "Confirmation",
     "FreezeOverride",

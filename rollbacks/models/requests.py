@@ -104,6 +104,15 @@ class Rollback(models.Model):
     )
     run_tries = models.PositiveIntegerField(default=0, help_text="Runs in a row that were refused only for now.")
 
+    glass = models.ForeignKey(
+        "rollbacks.BrokenGlass",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="rollbacks",
+        help_text="Under which its run was asked for without the approvals.",
+    )
+
     state = models.CharField(max_length=20, choices=State.choices)
     verdict = models.CharField(max_length=20, blank=True)
     explanation = models.TextField(blank=True, help_text="Why it stands where it stands, in whole sentences.")
@@ -136,6 +145,12 @@ class Rollback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.config} {self.goal}"
+
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # Django lets a model say it itself
+        """Say where it stands, as people do; what runs under a broken glass was approved by nobody."""
+        if self.state == self.State.APPROVED and self.glass_id is not None:
+            return "glass broken"
+        return str(self.State(self.state).label)
 
     @property
     def goal(self) -> str:

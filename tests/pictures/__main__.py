@@ -135,6 +135,47 @@ def walk_back(browser: Browser, passwords: dict[str, str], folder: Path) -> None
         alice.close()
 
 
+def walk_the_emergency(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Let alice break the glass for a rollback that counts down after it, and bob review it, light and dark."""
+    alice = sign_in(browser, "alice", passwords)
+    alice.goto("/tenants/trackedconfig/?tenant=northwind")
+    alice.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+    alice.get_by_role("link", name="Roll back to v39").first.click()
+    alice.get_by_label("Minutes until it is undone").fill("15")
+    alice.get_by_role("button", name="Show the plan with it").click()
+    alice.get_by_label("Why does it go back?").fill("Refund calls drop since 02:50")
+    if alice.locator("[name=confirm_name]").count():
+        alice.fill("[name=confirm_name]", "Agent Assist – Billing EMEA")
+    alice.get_by_role("button", name="Request").click()
+    request = alice.url
+    alice.get_by_role("link", name="Break the glass").click()
+    alice.get_by_label("Why can it not wait for an approval?").fill(
+        "Callers are cut off and no approver answers at 3 a.m."
+    )
+    alice.get_by_label("Type the name of the object").fill("Agent Assist – Billing EMEA")
+    form = alice.url
+    take(alice, folder / "break-glass.png", height=1000)
+    dark = sign_in(browser, "alice", passwords, dark=True)
+    dark.goto(form)
+    take(dark, folder / "break-glass-dark.png", height=1000)
+    dark.close()
+    alice.get_by_role("button", name="Break the glass").click()
+    alice.get_by_role("button", name="Run it without approval").click()
+    alice.get_by_role("button", name="Keep it").wait_for(timeout=60_000)
+    take(alice, folder / "break-glass-run.png", height=1000)
+    alice.goto("/rollbacks/brokenglass/")
+    alice.locator("main table a").first.click()
+    alice.get_by_role("button", name="Close the glass now").click()
+    review = alice.url
+    alice.goto(request)
+    alice.get_by_role("button", name="Keep it").click()
+    for is_dark in (False, True):
+        bob = sign_in(browser, "bob", passwords, dark=is_dark)
+        bob.goto(review)
+        take(bob, folder / f"break-glass-review{'-dark' if is_dark else ''}.png", height=1000)
+        bob.close()
+
+
 def main() -> int:
     """Take all pictures and return the exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
@@ -148,6 +189,7 @@ def main() -> int:
         walk_the_past(browser, passwords, folder)
         walk_back(browser, passwords, folder)
         walk(browser, passwords, folder)
+        walk_the_emergency(browser, passwords, folder)
         browser.close()
     return 0
 

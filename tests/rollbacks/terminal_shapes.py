@@ -85,6 +85,7 @@ DOCUMENT: Json = {
     "schedule": (dict, type(None)),
     "requested_by": str,
     "approved_by": [str],
+    "break_glass": (dict, type(None)),
 }
 PLAN = DOCUMENT | {"id": type(None)}
 

@@ -17,8 +17,8 @@ def test_only_the_moves_of_the_table_are_legal(before: State, after: State) -> N
             check_move(before, after)
 
 
-def test_nothing_leads_back_to_a_request_that_waits() -> None:
-    assert sources_of(State.AWAITING_APPROVAL) == frozenset()
+def test_only_what_nobody_has_begun_comes_to_wait_for_approval_again() -> None:
+    assert sources_of(State.AWAITING_APPROVAL) == frozenset({State.APPROVED})
 
 
 def test_nothing_that_has_begun_can_be_cancelled_or_expire() -> None:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rollbacks import actions, schedule_actions
+from rollbacks import actions, breaking_glass, schedule_actions
 from rollbacks.states import State
 from rollbacks.terminal import RollbackCommand, find_rollback, find_user
-from tenants.terminal import ExitCode
+from tenants.terminal import ExitCode, WrongUse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -18,6 +18,11 @@ class Command(RollbackCommand):
         super().add_arguments(parser)
         parser.add_argument("rollback", metavar="ROLLBACK")
         parser.add_argument("--as", dest="user", metavar="USER", help="who; default: this terminal")
+        parser.add_argument(
+            "--under-glass",
+            action="store_true",
+            help="carry it out without its approvals, under the glass that USER has broken on its object",
+        )
         parser.add_argument("--zone", default="", help="the time zone of --at, such as Europe/Berlin; default: UTC")
         when = parser.add_mutually_exclusive_group()
         when.add_argument("--at", metavar="T", help="let the workers run it then: 02:30, or 2026-11-23 02:30")
@@ -27,6 +32,11 @@ class Command(RollbackCommand):
     def guarded(self, **options: Any) -> ExitCode:
         rollback = find_rollback(options["rollback"])
         user = find_user(options["user"]) if options["user"] else None
+        if options["under_glass"]:
+            if user is None:
+                raise WrongUse("--under-glass needs --as USER, who broke the glass. Nothing was sent.")
+            breaking_glass.run_under_glass(rollback, acting_user=user)
+            return self.show(self.carry_out(rollback))
         if rollback.state == State.AWAITING_APPROVAL:
             raise actions.NotAllowed(
                 f"Rollback {rollback.pk} still waits for an approval. Nothing was sent. "
