@@ -62,7 +62,7 @@ def test_a_newcomer_finds_people_tenants_histories_and_exactly_two_drifts(demo: 
 
     alice, bob, carol, admin = (User.objects.get(username=name) for name in ("alice", "bob", "carol", "admin"))
     northwind, tailspin = Tenant.objects.get(slug="northwind"), Tenant.objects.get(slug="tailspin")
-    assert access.roles_in(alice, northwind) == {Role.OPERATOR}
+    assert access.roles_in(alice, northwind) == {Role.OPERATOR, Role.INCIDENT}
     assert access.roles_in(bob, northwind) == {Role.APPROVER}
     assert access.roles_in(bob, tailspin) == {Role.APPROVER, Role.OPERATOR}
     assert access.roles_in(carol, northwind) == {Role.VIEWER, Role.AUDITOR}
