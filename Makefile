@@ -37,10 +37,11 @@ lint: setup ## Check style, types, templates, who imports whom, and the lock fil
 format: setup ## Bring the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: setup ## Measure what a person waits for, the difference, and the trail (ROUNDS=10 for steadier figures, ENTRIES=1000000)
+bench: setup ## Measure what a person waits for, the difference, the history, the archive and the trail (ROUNDS=10 for steadier figures, ENTRIES=1000000)
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
 	@echo; $(BIN)/python -m tests.bench.differences
 	@echo; $(BIN)/python -m tests.bench.real_histories $(REAL)
+	@echo; $(BIN)/python -m tests.bench.history
 	@echo; $(BIN)/python -m tests.bench.archives
 	@echo; $(BIN)/python -m tests.bench.trail --entries $(ENTRIES)
 

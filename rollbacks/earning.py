@@ -66,7 +66,7 @@ def live_since(config: TrackedConfig) -> datetime | None:
     """Give since when a config's live content stands there accepted; None where no look is on record."""
     if config.live is None:
         return None
-    numbered = as_of.is_numbered(config)
+    numbered = as_of.is_numbered(config.resource_type)
     longest_pause = spans.LATE_LOOKS * pacing.look_every(config.tenant)
     since: datetime | None = None
     seen = LiveSpan.objects.filter(config=config).select_related("snapshot").order_by("-first_seen_at", "-pk")

@@ -3,14 +3,13 @@
 However many there are, it takes a handful of queries; the decision itself is `moments.decide`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import OuterRef, Subquery
+from django.db import connection
 
 from tenants import moments
-from tenants.chronicle import LiveSpan
 from tenants.models import Snapshot, TrackedConfig
 from tenants.moments import Known, Span, Sureness, Verdict, Version
 from tenants.resource_types import catalogue
@@ -18,6 +17,7 @@ from tenants.resource_types.definition import VersionRule
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -60,70 +60,96 @@ class Standing:
         return " or ".join(f"v{one.number}" if not one.gone else "nothing" for one in self.verdict.candidates) or "?"
 
 
+def decided(configs: "Mapping[UUID, str]", moment: "datetime") -> "dict[UUID, Verdict]":
+    """Give what was live of each config at a moment, by its id, as far as one query for all of them tells.
+
+    `configs` are the types of the configs by their ids.
+    """
+    numbered = {name: is_numbered(name) for name in set(configs.values())}
+    with connection.cursor() as cursor:
+        cursor.execute(_AROUND, {"configs": list(configs), "moment": moment})
+        return {
+            key: moments.decide(moment, _known(facts), numbered=numbered[configs[key]])
+            for key, *facts in cursor.fetchall()
+        }
+
+
+_SPAN: Final = """
+LEFT JOIN LATERAL (
+    SELECT span.snapshot_id, span.version, span.first_seen_at, span.last_seen_at,
+        seen.version AS number, seen.written_at
+    FROM tenants_livespan AS span LEFT JOIN tenants_snapshot AS seen ON seen.id = span.snapshot_id
+    WHERE span.config_id = config.id AND span.first_seen_at {side} %(moment)s
+    ORDER BY span.first_seen_at {order}, span.id {order} LIMIT 1
+) AS {name} ON true
+"""
+_DATED: Final = """
+LEFT JOIN LATERAL (
+    SELECT id, version, written_at FROM tenants_snapshot
+    WHERE config_id = config.id AND written_at {side} %(moment)s
+    ORDER BY written_at {order}, version {order}, id {order} LIMIT 1
+) AS {name} ON true
+"""
+_FORTH: Final = {"side": ">", "order": "ASC"}
+_BACK: Final = {"side": "<=", "order": "DESC"}
+_AROUND: Final = (
+    "SELECT config.id, span_before.*, span_after.*, written_before.*, written_after.*"  # noqa: S608 - the texts above
+    " FROM unnest(%(configs)s::uuid[]) AS config(id)"
+    + _SPAN.format(name="span_before", **_BACK)
+    + _SPAN.format(name="span_after", **_FORTH)
+    + _DATED.format(name="written_before", **_BACK)
+    + _DATED.format(name="written_after", **_FORTH)
+)
+
+
+def _known(facts: Sequence[Any]) -> Known:
+    before, after, written, upcoming = facts[:6], facts[6:12], facts[12:15], facts[15:18]
+    return Known(before=_span(*before), after=_span(*after), written=_dated(*written), next_written=_dated(*upcoming))
+
+
+def _span(
+    key: int | None,
+    version: int | None,
+    first: "datetime | None",
+    last: "datetime | None",
+    number: int | None,
+    written_at: "datetime | None",
+) -> Span | None:
+    if first is None or last is None:
+        return None
+    if number is None:
+        return Span(version=Version(key=None, number=version), first=first, last=last)
+    return Span(version=Version(key=key, number=number, written_at=written_at), first=first, last=last)
+
+
+def _dated(key: int | None, number: int | None, written_at: "datetime | None") -> Version | None:
+    return None if key is None else Version(key=key, number=number, written_at=written_at)
+
+
 def as_of(configs: "QuerySet[TrackedConfig]", moment: "datetime") -> list[Standing]:
     """Give what was live of each of the configs at a moment, in their order."""
-    spans = LiveSpan.objects.filter(config=OuterRef("pk"))
-    dated = Snapshot.objects.filter(config=OuterRef("pk"))
-    around = {
-        "span_before": spans.filter(first_seen_at__lte=moment).order_by("-first_seen_at", "-pk"),
-        "span_after": spans.filter(first_seen_at__gt=moment).order_by("first_seen_at", "pk"),
-        "written_before": dated.filter(written_at__lte=moment).order_by("-written_at", "-version", "-pk"),
-        "written_after": dated.filter(written_at__gt=moment).order_by("written_at", "version", "pk"),
-    }
-    rows = list(configs.annotate(**{name: Subquery(one.values("pk")[:1]) for name, one in around.items()}))
-    wanted = {name: {getattr(row, name) for row in rows} - {None} for name in around}
-    kept_spans = LiveSpan.objects.in_bulk(wanted["span_before"] | wanted["span_after"])
-    named = {span.snapshot_id for span in kept_spans.values() if span.snapshot_id is not None}
-    snapshots = _snapshots(wanted["written_before"] | wanted["written_after"] | named)
-    return [_standing(row, moment, kept_spans, snapshots) for row in rows]
+    rows = list(configs)
+    verdicts = decided({row.pk: row.resource_type for row in rows}, moment)
+    named = [(verdict.version, *verdict.candidates) for verdict in verdicts.values()]
+    keys = {version.key for versions in named for version in versions if version is not None} - {None}
+    kept = Snapshot.objects.select_related("document").defer("document__body").in_bulk(list(keys))
+    return [_standing(row, verdicts[row.pk], kept) for row in rows]
 
 
-def _snapshots(keys: Iterable[int]) -> dict[int, Snapshot]:
-    kept = Snapshot.objects.select_related("document").defer("document__body")
-    return {snapshot.pk: snapshot for snapshot in kept.filter(pk__in=set(keys))}
-
-
-def _standing(
-    row: TrackedConfig, moment: "datetime", spans: dict[int, LiveSpan], snapshots: dict[int, Snapshot]
-) -> Standing:
-    def span(name: str) -> Span | None:
-        kept = spans.get(getattr(row, name))
-        return None if kept is None else _span(kept, snapshots)
-
-    def written(name: str) -> Version | None:
-        kept = snapshots.get(getattr(row, name))
-        return None if kept is None else _version(kept)
-
-    known = Known(
-        before=span("span_before"),
-        after=span("span_after"),
-        written=written("written_before"),
-        next_written=written("written_after"),
-    )
-    verdict = moments.decide(moment, known, numbered=is_numbered(row))
-    found = None if verdict.version is None or verdict.version.key is None else snapshots[verdict.version.key]
+def _standing(row: TrackedConfig, verdict: Verdict, kept: Mapping[int, Snapshot]) -> Standing:
+    found = None if verdict.version is None or verdict.version.key is None else kept[verdict.version.key]
     return Standing(
         config=row,
         verdict=verdict,
         snapshot=found,
-        candidates=[snapshots[one.key] for one in verdict.candidates if one.key is not None],
+        candidates=[kept[one.key] for one in verdict.candidates if one.key is not None],
     )
 
 
-def _version(snapshot: Snapshot) -> Version:
-    return Version(key=snapshot.pk, number=snapshot.version, written_at=snapshot.written_at)
-
-
-def _span(kept: LiveSpan, snapshots: dict[int, Snapshot]) -> Span:
-    seen = snapshots.get(kept.snapshot_id or 0)
-    version = Version(key=None, number=kept.version) if seen is None else _version(seen)
-    return Span(version=version, first=kept.first_seen_at, last=kept.last_seen_at)
-
-
-def is_numbered(config: TrackedConfig) -> bool:
-    """Tell whether the platform itself numbers the versions, so that a number never comes back."""
+def is_numbered(type_name: str) -> bool:
+    """Tell whether the platform itself numbers the versions of a type, so that a number never comes back."""
     try:
-        return catalogue.get(config.resource_type).version_rule is not VersionRule.NONE
+        return catalogue.get(type_name).version_rule is not VersionRule.NONE
     except catalogue.UnknownType:
         return False
 
@@ -154,12 +180,31 @@ class Between:
     @property
     def differs(self) -> bool | None:
         """Whether the content is another one; None where that is unknown."""
-        if self.pair is not None:
-            return self.pair[0].digest != self.pair[1].digest
-        if self.earlier.verdict.version is None or self.later.verdict.version is None:
-            # Unknown at both moments in the same gap, or on one side only: nobody can tell.
-            return None
-        return self.earlier.what != self.later.what
+        sides = (self.earlier, self.later)
+        digests = {one.snapshot.pk: one.snapshot.digest for one in sides if one.snapshot is not None}
+        return _differ(self.earlier.verdict, self.later.verdict, digests)
+
+
+def differing(configs: "Mapping[UUID, str]", earlier: "datetime", later: "datetime") -> "dict[UUID, bool | None]":
+    """Say of each config whether its content was another one at two moments; None where that is unknown.
+
+    `configs` are the types of the configs by their ids.
+    """
+    first, second = decided(configs, earlier), decided(configs, later)
+    found = [verdict.version for verdicts in (first, second) for verdict in verdicts.values()]
+    keys = {version.key for version in found if version is not None and version.key is not None}
+    digests = dict(Snapshot.objects.filter(pk__in=keys).values_list("pk", "digest"))
+    return {key: _differ(first[key], second[key], digests) for key in configs}
+
+
+def _differ(earlier: Verdict, later: Verdict, digests: Mapping[int, str]) -> bool | None:
+    one, other = earlier.version, later.version
+    if one is None or other is None:
+        # Unknown at both moments in the same gap, or on one side only: nobody can tell.
+        return None
+    if one.key is not None and other.key is not None:
+        return digests[one.key] != digests[other.key]
+    return one.number != other.number
 
 
 def between(configs: "QuerySet[TrackedConfig]", earlier: "datetime", later: "datetime") -> list[Between]:

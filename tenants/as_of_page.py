@@ -1,5 +1,6 @@
 """The pages that answer "what was live at 02:47?" for a tenant, a type or one configuration, or for two moments."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from tenants.models import Snapshot, TrackedConfig
 from tenants.moments import NotAMoment, Sureness, Zone
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
 
 ROWS_A_PAGE: Final = 100
@@ -128,7 +131,7 @@ class AsOfPage:
     differences: Sequence[Difference] = ()
     same: int = 0
     untold: int = 0
-    page: Page[as_of.Standing] | None = None
+    page: "Page[UUID] | None" = None
     query: str = ""
     """The address without its page, to add one."""
 
@@ -150,17 +153,17 @@ def as_of_page(configs: "QuerySet[TrackedConfig]", query: Mapping[str, str]) -> 
     address = urlencode({"at": told.at_text, "until": told.until_text, "zone": told.zone.name, "type": type_name})
     if told.until is not None:
         return _between(shown, told, told.at, told.until, types=types, type_name=type_name, query=address)
-    standings = as_of.as_of(shown, told.at)
-    counted = [(str(word), TONES[word], sum(one.verdict.sureness is word for one in standings)) for word in Sureness]
-    page = Paginator(standings, ROWS_A_PAGE).get_page(query.get("page", "1"))
-    rows = [row_of(one, told) for one in page.object_list]
+    everything = dict(shown.values_list("pk", "resource_type"))
+    sure = Counter(verdict.sureness for verdict in as_of.decided(everything, told.at).values())
+    page = Paginator(list(everything), ROWS_A_PAGE).get_page(query.get("page", "1"))
+    rows = [row_of(one, told) for one in as_of.as_of(shown.filter(pk__in=list(page.object_list)), told.at)]
     grouped = groupby(rows, key=lambda row: row.standing.config.resource_type)
     return AsOfPage(
         asked=told,
         types=types,
         type_name=type_name,
         groups=[(name, list(rows)) for name, rows in grouped],
-        counts=[one for one in counted if one[2]],
+        counts=[(str(word), TONES[word], sure[word]) for word in Sureness if sure[word]],
         page=page,
         query=address,
     )
@@ -176,11 +179,12 @@ def _between(
     type_name: str,
     query: str,
 ) -> AsOfPage:
-    both = as_of.between(shown, at, until)
-    changed = [one for one in both if one.differs is not False]
+    everything = dict(shown.values_list("pk", "resource_type"))
+    differs = as_of.differing(everything, at, until)
     # What certainly differs comes first.
+    listed = sorted((key for key in everything if differs[key] is not False), key=lambda key: differs[key] is None)
+    changed = as_of.between(shown.filter(pk__in=listed[:ROWS_A_PAGE]), at, until)
     changed.sort(key=lambda one: one.differs is None)
-    changed = changed[:ROWS_A_PAGE]
     pairs = [(*one.pair, one.config.resource_type) for one in changed if one.pair is not None]
     summaries = iter(comparing.summaries(pairs))
     return AsOfPage(
@@ -198,8 +202,8 @@ def _between(
             )
             for one in changed
         ],
-        same=sum(one.differs is False for one in both),
-        untold=sum(one.differs is None for one in both),
+        same=sum(one is False for one in differs.values()),
+        untold=sum(one is None for one in differs.values()),
         query=query,
     )
 

@@ -1,10 +1,14 @@
-"""Measure the search of values and the blame: `python -m tests.bench.history --configs 200 --versions 100`."""
+"""Measure the search of values, blame and as-of: `python -m tests.bench.history --configs 200 --versions 100`.
+
+Writes its part of docs/PERFORMANCE.md. Everything is done in a database that is made for it and thrown away.
+"""
 
 import argparse
 import copy
 import json
 import logging
 import os
+import platform
 import random
 import statistics
 import sys
@@ -12,9 +16,12 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import django
+
+from tests.bench import pages
 
 WORDS = (
     "Retention",
@@ -36,20 +43,64 @@ def main() -> int:
     parser.add_argument("--configs", type=int, default=200)
     parser.add_argument("--versions", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--crowd", type=int, default=5000, help="configurations of the tenant that as-of is asked for")
+    parser.add_argument("--page", type=Path, help="default: docs/PERFORMANCE.md, for the whole size only")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     logging.disable(logging.INFO)
     from tests.scratch_database import scratch_database  # noqa: PLC0415 - after the settings are read
 
+    load = os.getloadavg()[0]
     with scratch_database("history"):
         _run(options.configs, options.versions, options.rounds)
+        _crowd(options.crowd, options.rounds)
+    whole = (options.configs, options.versions, options.crowd) == (200, 100, 5000)
+    if options.page or whole:
+        page = options.page or Path(__file__).resolve().parents[2] / "docs" / "PERFORMANCE.md"
+        pages.write(page, "History: search, blame and as-of", _section(options.rounds, load))
     return 0
 
 
+_SAID: list[tuple[str, str]] = []
+
+
 def _say(what: str, value: str) -> None:
+    _SAID.append((what.strip(), value))
     sys.stdout.write(f"{what:<64}{value:>24}\n")
     sys.stdout.flush()
+
+
+def _section(rounds: int, load: float) -> str:
+    return "\n".join(
+        [
+            f"Milliseconds by the clock, the middle of {rounds} times; where a page is measured, the request with it.",
+            "",
+            "| what | measured |",
+            "|---|--:|",
+            *(f"| {what} | {value} |" for what, value in _SAID),
+            "",
+            f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores, load {load:.1f} before.",
+            "",
+            "To repeat: `make bench`, or only this: `.venv/bin/python -m tests.bench.history`.",
+        ]
+    )
+
+
+def _crowd(configs: int, rounds: int) -> None:
+    """Ask what was live in a tenant with very many configurations."""
+    from django.test import Client  # noqa: PLC0415
+
+    from tests import page_world  # noqa: PLC0415
+    from tests.bench import crowded  # noqa: PLC0415
+
+    versions = 10
+    tenant = crowded.fill(configs, versions)
+    client = Client(headers={"host": "localhost"})
+    client.force_login(page_world.person("sam", "Sam", "Okafor", owner=True))
+    for name, act in crowded.measures(tenant, client, versions):
+        took, _ = _timed(act, rounds)
+        _say(f"{configs:,} configurations x {versions} versions, {name}", f"{took:,.0f} ms")
 
 
 def _timed(act: Callable[[], Any], rounds: int) -> tuple[float, Any]:
