@@ -211,6 +211,12 @@ def covering(undo: Rollback) -> Rollback | None:
     return first if same and signed and base == left_base(found) else None
 
 
+def approved_with(rollback: Rollback) -> str | None:
+    """Give the id of the rollback whose approval covers this one, as an entry has it; None for one of its own."""
+    found = Confirmation.objects.filter(undo=rollback).values_list("rollback_id", flat=True).first()
+    return None if found is None else str(found)
+
+
 def is_undo(rollback: Rollback) -> bool:
     """Say whether the console itself asked for this rollback, because nobody kept another one."""
     return Confirmation.objects.filter(undo=rollback).exists()

@@ -33,6 +33,8 @@ _SHOWN_APART: Final = frozenset(
         "expected_version",
         "requested_by",
         "approved_by",
+        "break_glass",
+        "approved_with",
         "verdict",
         "evidence",
         "race_window_ms",

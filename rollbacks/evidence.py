@@ -235,6 +235,7 @@ def _story(rollback: Rollback) -> dict[str, Any]:
         },
         "approvals_needed": rollback.approvals_needed,
         "break_glass": emergencies.facts_for(rollback),
+        "approved_with": confirming.approved_with(rollback),
         "confirmation": _confirmation(rollback),
         "approvals": [
             {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rollbacks import audit
+from rollbacks import audit, emergencies
 from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import Base, Body, PlannedStep, StepKind, plan_digest
 from rollbacks.refusals import Told
@@ -114,6 +114,8 @@ def plan_facts(rollback: Rollback) -> dict[str, object]:
         plan["composition"] = composition_of(rollback)
     if rollback.despite_label:
         plan["despite_label"] = rollback.despite_label
+    if rollback.glass is not None:
+        plan["break_glass"] = emergencies.facts_of(rollback.glass)
     if rollback.confirm_minutes is not None:
         plan["confirm_minutes"] = rollback.confirm_minutes
     if len(steps) == 1:

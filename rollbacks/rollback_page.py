@@ -18,10 +18,8 @@ from django.utils import timezone
 
 from rollbacks import (
     actions,
-    breaking_glass,
-    confirming,
     differences,
-    emergencies,
+    exceptional,
     explaining,
     freeze_actions,
     progress,
@@ -117,10 +115,9 @@ def mark_of(rollback: Rollback) -> str:
     decided = Approval.objects.filter(rollback=rollback).count()
     queued = "queued" if rollback.run_requested_at is not None else "idle"
     watch = propagation.watch_of(rollback)
-    counts = confirming.confirmation_of(rollback)
-    counted = "" if counts is None else f"-{counts.state}-{counts.tries}-{counts.undo.state if counts.undo else ''}"
     waits = schedules.open_of(rollback)
-    told = f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{watch.state if watch else ''}{counted}"
+    routing = watch.state if watch else ""
+    told = f"{rollback.state}-{queued}-{decided}-{rollback.verdict}-{routing}{exceptional.counted(rollback)}"
     return told if waits is None else f"{told}-{waits.pk}"
 
 
@@ -221,19 +218,6 @@ def _close(typed: QueryDict, rollback: Rollback, user: "User") -> str:
     return "The attempt was closed as presumed not applied, on your word. The console stops reading."
 
 
-def _keep(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
-    counts = confirming.confirmation_of(rollback)
-    if counts is None or counts.kept_by_id != user.pk:
-        actions.keep_rollback(rollback, acting_user=user)
-    return "You kept it. It is not undone."
-
-
-def _run_under_glass(_typed: QueryDict, rollback: Rollback, user: "User") -> str:
-    if not progress.is_running(rollback):
-        breaking_glass.run_under_glass(rollback, acting_user=user)
-    return "The rollback was handed to the workers, although nobody approved it."
-
-
 _DOINGS: Final = {
     "approve": _approve,
     "reject": _reject,
@@ -244,8 +228,7 @@ _DOINGS: Final = {
     "unschedule": _unschedule,
     "override": _override,
     "close": _close,
-    "keep": _keep,
-    "run_under_glass": _run_under_glass,
+    **exceptional.DOINGS,
 }
 
 
@@ -265,8 +248,6 @@ def _page(
     running = progress.is_running(rollback)
     watch = propagation.watch_of(rollback)
     routing_watched = watch is not None and watch.state == PropagationWatch.State.WATCHING
-    counts = confirming.confirmation_of(rollback)
-    glass = rollback.glass
     approvals = list(rollback.approvals.select_related("approver"))
     difference, difference_problem = _frozen_difference(rollback)
     when = timing.timing_of(rollback, user)
@@ -279,25 +260,16 @@ def _page(
         "attempt": attempt,
         "writes": list(rollback.steps.select_related("attempt")),
         "parts": [step_rows.part_of(one.step, one, evidence_of(one)) for one in attempts],
-        "steps": _steps(rollback),
+        "steps": exceptional.steps_of(rollback, _steps(rollback)),
         "banner": banner_of(rollback, attempt),
         "progress": progress.progress_of(rollback),
         "running": running,
         "watching": running
         or routing_watched
         or (when is not None and when.schedule is not None)
-        or confirming.is_under_way(counts)
+        or exceptional.is_under_way(rollback)
         or (rollback.state in PENDING and not allowed.decide),
-        "confirmation": counts,
-        "confirmation_told": None if counts is None else confirming.told(counts),
-        "confirmation_left": "" if counts is None else confirming.time_left(counts),
-        "confirmation_none": counts is None and confirming.has_ended(rollback),
-        "glass": glass,
-        "glass_sentence": "" if glass is None else emergencies.sentence_of(glass),
-        "may_break_glass": rollback.state == State.AWAITING_APPROVAL
-        and access.may(user, rollback.tenant, *access.BREAKS_GLASS),
-        "open_glass": emergencies.open_glass(rollback.config, user),
-        "may_keep": access.may(user, rollback.tenant, Role.OPERATOR, Role.APPROVER),
+        **exceptional.context_of(rollback, user),
         "routing": propagation.told(watch) if watch is not None else None,
         "look_every": 1000 if running else 5000,
         "mark": mark_of(rollback),

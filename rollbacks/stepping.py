@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rollbacks import audit, emergencies, facts, guards, plans
+from rollbacks import audit, confirming, emergencies, facts, guards, plans
 from rollbacks.leases import Lease
 from rollbacks.models import Attempt, Rollback, Step
 from rollbacks.plans import PlannedStep
@@ -184,6 +184,7 @@ def open_attempt(
             "requested_by": rollback.requester,
             "approved_by": facts.approvers_of(rollback),
             "break_glass": emergencies.facts_for(rollback),
+            "approved_with": confirming.approved_with(rollback),
             "reason": rollback.reason,
             "ticket": rollback.ticket,
         },

@@ -133,6 +133,7 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "requested_by": rollback.requester,
         "approved_by": facts.approvers_of(rollback),
         "break_glass": emergencies.facts_for(rollback),
+        "approved_with": confirming.approved_with(rollback),
     }
 
 
@@ -174,6 +175,7 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "requested_by": requester,
         "approved_by": [],
         "break_glass": None,
+        "approved_with": None,
     }
 
 

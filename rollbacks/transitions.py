@@ -450,6 +450,7 @@ def close_attempt(
                 "requested_by": rollback.requester,
                 "approved_by": facts.approvers_of(rollback),
                 "break_glass": emergencies.facts_for(rollback),
+                "approved_with": confirming.approved_with(rollback),
             },
         )
         if state is State.APPLIED and verdict in stepping.STANDS:

@@ -86,6 +86,7 @@ DOCUMENT: Json = {
     "requested_by": str,
     "approved_by": [str],
     "break_glass": (dict, type(None)),
+    "approved_with": TEXT_OR_NOT,
 }
 PLAN = DOCUMENT | {"id": type(None)}
 

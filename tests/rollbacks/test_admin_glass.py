@@ -10,7 +10,7 @@ from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.urls import reverse
 
 from rollbacks import applying, evidence
-from rollbacks.models import BrokenGlass, Rollback
+from rollbacks.models import AuditEntry, BrokenGlass, Rollback
 from tenants.access import Role
 from tests.rollbacks.conftest import QUICK, Desk
 from tests.rollbacks.page_reading import address_of, browser_of, send, text_of
@@ -61,7 +61,11 @@ def test_the_glass_is_broken_used_and_reviewed_from_the_pages_and_everybody_is_t
     applying.apply(rollback.pk, pace=QUICK)
     said = f"Nobody approved this: alice broke the glass at {glass.broken_at:%H:%M} UTC"
     for client in (alice, bob, carol):
-        assert said in text_of(client.get(address_of(rollback)))
+        told = text_of(client.get(address_of(rollback)))
+        assert said in told
+        assert "No approval" in told
+    intent = AuditEntry.objects.get(action="write.intent")
+    assert said in text_of(carol.get(address_of(intent)))
     assert rollback.pk in [one.pk for one in Rollback.objects.filter(glass=glass)]
     pack = zipfile.ZipFile(io.BytesIO(evidence.pack_bytes(Rollback.objects.get(), actor="carol")))
     story = json.loads(pack.read("rollback.json"))

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from rollbacks import actions, applying, confirming, driving, leases, tasks, transitions, undoing
+from rollbacks import actions, applying, audit, confirming, driving, leases, tasks, transitions, undoing
 from rollbacks.models import Attempt, AuditEntry, Confirmation, Rollback
 from rollbacks.verdicts import Verdict
 from tenants import actions as tenants
@@ -75,7 +76,9 @@ def test_what_nobody_keeps_is_undone_on_exactly_the_version_that_we_left_and_on_
     assert len(desk.writes()) == 2
     assert not undo.approvals.exists()
     assert actions_of(rollback)[-2:] == ["confirmation.begun", "confirmation.lapsed"]
-    assert "write.intent" in actions_of(undo)
+    intent = AuditEntry.objects.get(rollback=undo, action="write.intent")
+    details: Any = audit.payload_of(intent)["details"]
+    assert (details["approved_by"], details["approved_with"]) == ([], str(rollback.pk))
     confirmation = confirming.confirmation_of(rollback)
     assert confirmation is not None
     assert (confirmation.state, confirmation.undo_id) == ("undoing", undo.pk)
