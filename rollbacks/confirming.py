@@ -18,11 +18,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import audit, facts
+from rollbacks import audit, facts, notices
 from rollbacks.models import Attempt, Confirmation, Rollback
 from rollbacks.plans import Base
 from rollbacks.states import MOVES, State
 from rollbacks.verdicts import Verdict
+from tenants import access
 from tenants.models import Snapshot
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def begin(rollback: Rollback, attempt: Attempt) -> Confirmation | None:
         look_at=until,
     )
     _tell(begun, "confirmation.begun", actor=audit.CONSOLE)
+    _announce(begun, "confirmation.begun")
     return begun
 
 
@@ -173,6 +175,7 @@ def stop(confirmation: Confirmation, why: str) -> bool:
         if stopped:
             confirmation.refresh_from_db()
             _tell(confirmation, "confirmation.stopped", actor=audit.CONSOLE, outcome="conflict", because=why)
+            _announce(confirmation, "confirmation.stopped")
     return bool(stopped)
 
 
@@ -332,6 +335,21 @@ def facts_of(confirmation: Confirmation) -> dict[str, object]:
         "undo": None if confirmation.undo_id is None else str(confirmation.undo_id),
         "sentence": told(confirmation).sentence,
     }
+
+
+def _announce(confirmation: Confirmation, kind: str) -> None:
+    """Have those who may keep it told how it stands."""
+    rollback = Rollback.objects.select_related("tenant", "config").get(pk=confirmation.rollback_id)
+    stands = told(confirmation)
+    notices.announce(
+        kind,
+        tenant=rollback.tenant,
+        to=access.people_with_role(rollback.tenant, access.Role.OPERATOR, access.Role.APPROVER),
+        subject=f"{rollback.config}: {stands.headline}",
+        text=f"{rollback.tenant.name}, {rollback.config} {rollback.goal}. {stands.headline} {stands.sentence}",
+        path=f"/rollbacks/rollback/{rollback.pk}/change/",
+        rollback=rollback,
+    )
 
 
 def _tell(confirmation: Confirmation, action: str, *, actor: str, outcome: str = "ok", **more: object) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from rollbacks import actions, applying, audit, breaking_glass, emergencies, tasks
 from rollbacks.models import AuditEntry, BrokenGlass, Notice, Rollback
@@ -97,9 +98,9 @@ def entry_details(entry: AuditEntry) -> dict[str, Any]:
 
 
 def test_those_who_are_skipped_are_told_at_once_and_whoever_broke_it_is_not(
-    desk: Desk, alice: User, broken: Callable[..., BrokenGlass], settings: object
+    desk: Desk, alice: User, broken: Callable[..., BrokenGlass], settings: Settings
 ) -> None:
-    settings.CONSOLE_NOTICE_WEBHOOK = "https://hooks.northwind.example/notices"  # type: ignore[attr-defined]
+    settings.CONSOLE_NOTICE_WEBHOOK = "https://hooks.northwind.example/notices"
     give_roles(alice, desk.world.northwind, Role.APPROVER)
     rollback = desk.request()
     broken()

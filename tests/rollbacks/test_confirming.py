@@ -10,9 +10,10 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from rollbacks import actions, applying, audit, confirming, driving, leases, tasks, transitions, undoing
-from rollbacks.models import Attempt, AuditEntry, Confirmation, Rollback
+from rollbacks.models import Attempt, AuditEntry, Confirmation, Notice, Rollback
 from rollbacks.verdicts import Verdict
 from tenants import actions as tenants
 from tenants.labelling import Word
@@ -112,7 +113,8 @@ def test_who_may_only_look_may_not_keep_it_and_where_nothing_counts_nobody_can(d
         actions.keep_rollback(rollback, acting_user=desk.world.bob)
 
 
-def test_it_stops_and_says_so_where_somebody_else_has_written_since(desk: Desk) -> None:
+def test_it_stops_and_says_so_where_somebody_else_has_written_since(desk: Desk, settings: Settings) -> None:
+    settings.CONSOLE_NOTICE_WEBHOOK = "https://hooks.northwind.example/notices"
     rollback = counting(desk)
     desk.world.practice.foreign_write(BILLING_PATH, by="Ines Duarte")
     theirs = live(desk)
@@ -125,6 +127,12 @@ def test_it_stops_and_says_so_where_somebody_else_has_written_since(desk: Desk) 
     assert live(desk).version == theirs.version
     assert len(desk.writes()) == 1
     assert actions_of(rollback)[-1] == "confirmation.stopped"
+    told = Notice.objects.filter(kind__startswith="confirmation.").order_by("pk")
+    assert [(one.kind, sorted(one.people)) for one in told] == [
+        ("confirmation.begun", ["alice", "bob"]),
+        ("confirmation.stopped", ["alice", "bob"]),
+    ]
+    assert "written by Ines Duarte" in told[1].text
     assert not Rollback.objects.filter(undoes=rollback).exists()
 
 
