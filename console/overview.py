@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from rollbacks import checkpointing, confirming, emergencies, propagation
+from rollbacks import attestations, checkpointing, confirming, emergencies, propagation
 from rollbacks.models import AuditEntry, BrokenGlass, Confirmation, PropagationWatch, Rollback
 from rollbacks.waiting import waiting_for
 from tenants import access, comparing, drift, labelling
@@ -26,6 +26,7 @@ SHOWN_DRIFTED: Final = 6
 SHOWN_ABSENT: Final = 5
 SHOWN_ROLLBACKS: Final = 6
 SHOWN_ENTRIES: Final = 10
+SHOWN_UNATTESTED: Final = 4
 
 _OPEN_STATES: Final = (
     Rollback.State.AWAITING_APPROVAL,
@@ -76,6 +77,10 @@ class Overview:
     """What is undone unless somebody keeps it, and what waits for its undo."""
     owed: Sequence[tuple[BrokenGlass, bool, bool]]
     """Broken glass whose review is owed, whether it is open, and whether the review is overdue."""
+    attested: attestations.Summary
+    """How the platform's own audit stands to our writes."""
+    unattested: Sequence[attestations.Told]
+    """The latest writes to which it does not simply say yes."""
     worries: Sequence[str]
     """Why the trail is not proven outside the database, where it is not."""
 
@@ -105,6 +110,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         .select_related("tenant", "config", "target", "reverts", "requested_by")
         .order_by("-for_me", "-requested_at")
     )
+    attested = attestations.summary(access.tenants_of(user))
     return Overview(
         tenants=len(tenants),
         frozen=[tenant for tenant in tenants if tenant.frozen],
@@ -133,6 +139,8 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
             for one in emergencies.owed(access.tenants_of(user))
         ],
         counting=confirming.counting(access.tenants_of(user)),
+        attested=attested,
+        unattested=attestations.worrying(access.tenants_of(user), most=SHOWN_UNATTESTED) if attested.worrying else [],
         worries=checkpointing.worries(access.tenants_of(user)),
     )
 

@@ -13,7 +13,17 @@ from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from rollbacks import entry_page, evidence, freeze_page, glass_page, listing, plan_page, probe_page, rollback_page
+from rollbacks import (
+    dossier,
+    entry_page,
+    evidence,
+    freeze_page,
+    glass_page,
+    listing,
+    plan_page,
+    probe_page,
+    rollback_page,
+)
 from rollbacks.models import AuditEntry, BrokenGlass, FreezeWindow, GuardProbe, Rollback
 from tenants import access
 from tenants.access import Role
@@ -49,6 +59,7 @@ class RollbackAdmin(ScopedAdmin):
             path("undo/<uuid:config_id>/<int:version_id>/", view(self.undo_view), name="rollbacks_rollback_undo"),
             path("<str:object_id>/change/", view(self.page_view), name="rollbacks_rollback_change"),
             path("<str:object_id>/evidence/", view(self.evidence_view), name="rollbacks_rollback_evidence"),
+            path("<str:object_id>/body/<int:number>/", view(self.body_view), name="rollbacks_rollback_body"),
             path("<str:object_id>/status/", view(self.status_view), name="rollbacks_rollback_status"),
         ]
 
@@ -85,6 +96,19 @@ class RollbackAdmin(ScopedAdmin):
             return rollback_page.with_problem(request, rollback, evidence.refusal(rollback, why))
         answer = HttpResponse(content, content_type="application/zip")
         answer["Content-Disposition"] = f'attachment; filename="evidence-{rollback.tenant.slug}-{rollback.pk}.zip"'
+        return answer
+
+    def body_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
+        """Answer with the exact bytes of one step as a file, with words in place of secrets."""
+        if request.method not in _READ:
+            return HttpResponseNotAllowed(_READ)
+        rollback = _own_rollback(request, object_id)
+        step = rollback.steps.filter(number=number).first()
+        raw = None if step is None else dossier.shown_body(step)
+        if raw is None:
+            raise Http404("There is no such step, or it may hold a secret and is not given out.")
+        answer = HttpResponse(raw, content_type="application/json")
+        answer["Content-Disposition"] = f'attachment; filename="body-{rollback.pk}-{number}.json"'
         return answer
 
     def status_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from rollbacks import audit, chain, guards, verifying
+from rollbacks import attestations, audit, chain, guards, verifying
 from rollbacks.models import AuditEntry
 from tenants.documents import visible
 
@@ -82,6 +82,7 @@ def answer(request: HttpRequest, entry: AuditEntry) -> HttpResponse:
         "payload_sha256": hashlib.sha256(payload).hexdigest(),
         "payload": json.dumps(fields, indent=2, ensure_ascii=True, sort_keys=True),
         "holds_alone": chain.link(bytes(entry.previous_hash), payload) == bytes(entry.hash),
+        "attested": attestations.of_attempt(entry.attempt),
         "verification": verification,
         "coverage": verification.coverage if verification is not None else "",
         "neighbours": _neighbours(entry),

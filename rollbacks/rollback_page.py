@@ -18,7 +18,9 @@ from django.utils import timezone
 
 from rollbacks import (
     actions,
+    attestations,
     differences,
+    dossier,
     exceptional,
     explaining,
     freeze_actions,
@@ -293,6 +295,8 @@ def _page(
             word="and",
         ),
         "entries": list(AuditEntry.objects.filter(rollback=rollback).defer("payload").order_by("seq")[:SHOWN_ENTRIES]),
+        "dossier": dossier.dossier_of(rollback),
+        "attestations": attestations.of_writes(rollback),
         "undone_by": list(rollback.undone_by.select_related("base", "target")),
     }
     response = TemplateResponse(request, "rollbacks/rollback.html", context)

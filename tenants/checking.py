@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from tenants import connections, coverage, divisions, pacing, reach
 from tenants.archive import UnusableContent
+from tenants.audit_records import PERMISSION
 from tenants.causes import Cause
 from tenants.models import TrackedConfig
 from tenants.remote.errors import RemoteError, RemoteUnknown
 from tenants.remote.permissions import holds
 from tenants.resource_types import catalogue
+from tenants.resource_types.definition import Permissions
 from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def check(tenant: "Tenant") -> list[Finding]:
     except (RemoteError, UnusableContent) as error:
         rights = [Finding(name="permissions", ok=False, sentence=str(error))]
     else:
-        rights = [*_permissions(tenant, held), *_divisions(tenant, held)]
+        rights = [*_permissions(tenant, held), _audits(held), *_divisions(tenant, held)]
     return [*findings, *rights, *_unreadable(tenant), _clock(platform), _limits(tenant), _reach(tenant)]
 
 
@@ -108,6 +110,17 @@ def _permissions(tenant: "Tenant", own: divisions.Reach) -> list[Finding]:
         )
         findings.append(Finding(name="permissions", ok=None, sentence=sentence))
     return findings
+
+
+def _audits(own: divisions.Reach) -> Finding:
+    """Say whether the client may read the platform's own audit, by which writes are attested and writers are named."""
+    if holds(own.permissions, PERMISSION):
+        return Finding(name="audit", ok=True, sentence=f"The platform's own audit may be read ({PERMISSION}).")
+    sentence = (
+        f"{PERMISSION} is missing, so the platform's own audit cannot attest our writes or name who was first in a "
+        f"conflict. Rollbacks do not need it. {coverage.remedy(own, Permissions('all', (PERMISSION,)), None)}"
+    )
+    return Finding(name="audit", ok=None, sentence=sentence)
 
 
 def _divisions(tenant: "Tenant", reach: divisions.Reach) -> list[Finding]:
