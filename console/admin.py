@@ -21,6 +21,9 @@ else:
     _Base = UserAdmin  # it takes no type argument at run time
     _GroupBase = admin.ModelAdmin
 
+for _model in [one for one in admin.site._registry if one.__module__.startswith("allauth.")]:  # noqa: SLF001
+    # Keys of sessions, second factors, a provider's secret: `console.signing_in` changes them, with an entry.
+    admin.site.unregister(_model)
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

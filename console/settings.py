@@ -237,7 +237,10 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 # Signing in (console.signing_in): the rules are in the adapters.
 ACCOUNT_ADAPTER = "console.signing_in.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"login": "console.signing_in.forms.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "console.signing_in.forms.SignInForm",
+    "reauthenticate": "console.signing_in.forms.PasswordAgainForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -266,14 +269,12 @@ SOCIALACCOUNT_STORE_TOKENS = False
 # A link: form-action of the policy lets no form lead to another host. It begins a sign-in, and changes nothing here.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": CONSOLE_OIDC}}
+# Length and what is known decide, not which characters there are (NIST SP 800-63B section 3.1.1).
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "console.signing_in.passwords.NotOfThisPlace"},
 ]
 
 # Rows of the database, so that a session can be ended; when it ends by itself: console.sessions.
@@ -298,6 +299,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "console.reporting.NothingSecret"
 
 LOGGING_CONFIG = "console.logs.configure"
 LOGGING = logs.configuration(readable=ON_THIS_MACHINE_ONLY)

@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 
 from console.overview import overview
 from rollbacks.waiting import waiting_for
-from tenants import sign_ins
+from tenants import sign_ins, step_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +157,11 @@ class ConsoleAdminSite(admin.AdminSite):
                 sign_ins.record_sign_out(user)
         return answer
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Let a person set another password; all their other sessions end with the old one, and the trails say so."""
+        asks = step_up.required(request)
+        if asks is not None:
+            return asks
         with transaction.atomic():
             answer = super().password_change(request, extra_context)
             if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:

@@ -11,7 +11,7 @@ from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, g
 from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, _build_apps_from_settings
 from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -125,7 +125,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def single_sign_on(self, *, next_url: str) -> list[dict[str, str]]:
         """Give the identity provider's name and the address that leads to it and back; none where there is none."""
-        providers = DefaultSocialAccountAdapter(self.request).list_providers(self.request)
+        providers = SingleSignOnAdapter(self.request).list_providers(self.request)
         more = {"next": next_url} if next_url else {}
         return [{"name": one.name, "url": one.get_login_url(self.request, **more)} for one in providers]
 
@@ -165,6 +165,11 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Say no: whom the provider knows and the console does not, a platform owner adds."""
         return False
 
+    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[Any]:  # noqa: ARG002
+        """Give the provider of the settings; a row of the database makes none."""
+        found = _build_apps_from_settings(provider=provider, client_id=client_id)
+        return [app for apps in found.values() for app in apps]
+
     def pre_social_login(self, request: HttpRequest, sociallogin: "SocialLogin") -> None:
         """Note when and how the provider asked the person, which decides what the sign-in is worth here."""
         told = sociallogin.account.extra_data.get("id_token") or {}
@@ -195,7 +200,7 @@ def factors_of(request: HttpRequest, user: Any) -> list[str]:
 
 def single_sign_on_again(request: HttpRequest) -> list[dict[str, Any]]:
     """Give the way of a person whom only the identity provider can ask: it is told to ask, not to remember."""
-    providers = DefaultSocialAccountAdapter(request).list_providers(request)
+    providers = SingleSignOnAdapter(request).list_providers(request)
     return [
         {
             "id": f"sso:{provider.app.provider_id}",

@@ -5,8 +5,9 @@ A change and its entry are one transaction. What was refused is recorded where t
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import jwt
 from allauth.account import views as account_views
 from allauth.account.internal import flows
 from allauth.account.internal.flows.login import record_authentication
@@ -33,12 +34,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.signing_in import keeping, requirement
 from console.signing_in.adapters import AccountAdapter, may_come_in, single_sign_on_again
-from tenants import sign_ins
+from tenants import sign_ins, step_up
 
 if TYPE_CHECKING:
     from django import forms
 
 logger = logging.getLogger(__name__)
+
+ALGORITHMS: Final = frozenset(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)) | {"EdDSA"}
+"""Signatures of a key pair alone: nobody but the provider can make one."""
 
 
 class OfConsole:
@@ -103,10 +107,13 @@ class _Again(OfConsole):
     factor = ""
 
     def form_valid(self, form: "forms.Form") -> HttpResponse:
-        """Go back to the page, with an entry that it was proved."""
+        """Go back to the page under a new key of the session, with an entry that it was proved."""
         request: HttpRequest = self.request  # type: ignore[attr-defined]
         with transaction.atomic():
             answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+            before = request.session.session_key
+            request.session.cycle_key()
+            UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
             sign_ins.record_step_up(request.user, factors=[self.factor])
         return answer
 
@@ -275,8 +282,11 @@ class CheckedProvider(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         # The library skips the signature of a token that came over the direct way; ours is looked at all the same.
         self.did_fetch_access_token = False
         try:
+            if jwt.get_unverified_header(id_token).get("alg") not in ALGORITHMS:
+                message = "The identity provider's token is signed in a way that is not accepted here."
+                raise OAuth2Error(message)
             claims: dict[str, Any] = super()._decode_id_token(app, id_token)
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, jwt.PyJWTError) as problem:
             # A header without a key's name, or with an algorithm that is not the key's.
             message = "The identity provider's token cannot be read."
             raise OAuth2Error(message) from problem
@@ -288,6 +298,9 @@ def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Begin a sign-in with the identity provider, and nothing else: nobody connects accounts by themselves."""
     if request.GET.get("process", "login") != "login":
         raise Http404
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        # Another site's picture or link begins no session here; the person does, on our page.
+        return HttpResponseRedirect(reverse("account_login"))
     try:
         # Before anybody is sent there: does it call itself what the operator calls it?
         _ = CheckedProvider(request, provider_id).openid_config if provider_id == keeping.PROVIDER else None
@@ -313,6 +326,9 @@ def single_sign_on_cancelled(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
     """End every session of this person but this one."""
+    answer = step_up.required(request)
+    if answer is not None:
+        return answer
     with transaction.atomic():
         others = [one for one in UserSession.objects.purge_and_list(request.user) if not one.is_current()]
         end_sessions(request, others)

@@ -107,7 +107,7 @@ def log_in() -> Callable[[Page, str], None]:
         page.goto("/login/")
         page.get_by_label("Username").fill(username)
         page.get_by_label("Password").fill(f"{username}-password")
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Log in", exact=True).click()
         page.wait_for_url(lambda url: "/login" not in url)
 
     return enter

@@ -144,6 +144,38 @@ def test_an_answer_that_cannot_be_believed_lets_nobody_in(
     assert told() == []
 
 
+@pytest.mark.parametrize(("ago", "counts"), [(20, True), (600, False), (None, False)])
+def test_a_sign_in_elsewhere_counts_as_a_proof_for_as_long_as_the_provider_says_that_it_asked(
+    provider: IdentityProvider, people: People, ago: int | None, *, counts: bool
+) -> None:
+    keeping.link_subject(people.alice, "00u-marek", acting_user=people.carol)
+    del provider.claims["auth_time"]
+    if ago is not None:
+        provider.claims["auth_time"] = int(time.time()) - ago
+    browser = Client()
+    go_through(browser)
+    answer = browser.get(reverse("mfa_activate_totp"))
+    assert (answer.status_code == 200) is counts
+
+
+@pytest.mark.parametrize(("said", "enough"), [(["pwd", "mfa"], True), (["pwd"], False), (None, False)])
+def test_where_a_second_factor_is_required_the_providers_counts_when_it_says_that_it_asked_for_one(
+    provider: IdentityProvider, people: People, said: list[str] | None, *, enough: bool
+) -> None:
+    keeping.link_subject(people.alice, "00u-marek", acting_user=people.carol)
+    provider.claims["amr"] = said
+    browser = Client()
+    go_through(browser)
+    with override_settings(CONSOLE_REQUIRE_SECOND_FACTOR=True):
+        assert (browser.get("/").status_code == 200) is enough
+
+
+def test_another_site_begins_no_session(provider: IdentityProvider, people: People) -> None:
+    answer = Client().get("/login/sso/", headers={"sec-fetch-site": "cross-site"})
+    assert answer["Location"] == reverse("account_login")
+    assert provider.asked == []
+
+
 def test_a_provider_that_is_away_is_a_page_and_no_crash(bank: Tenant) -> None:
     with IdentityProvider() as provider:
         known = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [provider.app()]}}
