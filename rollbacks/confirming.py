@@ -309,6 +309,12 @@ def told(confirmation: Confirmation, *, now: datetime | None = None) -> Told:
     if undo is not None and undo.state in _UNDO_UNDER_WAY:
         waits = f" {undo.explanation}" if undo.explanation else ""
         return Told("warn", "Nobody kept it. It is being undone.", f"{nobody}, so it is being undone.{waits}")
+    if undo is not None and undo.state == State.UNKNOWN:
+        return Told(
+            "danger",
+            "Nobody kept it, and nobody can say whether its undo landed.",
+            f"{nobody}, so its undo was sent. {undo.explanation}".strip(),
+        )
     ended = "" if undo is None else f" ended as {undo.get_state_display()}. {undo.explanation}"
     return Told("danger", "Nobody kept it, and the undo did not succeed.", f"{nobody}; the undo{ended}".strip())
 

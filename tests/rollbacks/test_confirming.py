@@ -274,6 +274,26 @@ def test_the_approval_covers_only_the_way_back_from_what_was_left(desk: Desk) ->
     assert not Attempt.objects.filter(rollback=undo).exists()
 
 
+@pytest.mark.parametrize(
+    ("state", "headline"),
+    [
+        ("approved", "Nobody kept it. It is being undone."),
+        ("applying", "Nobody kept it. It is being undone."),
+        ("applied", "Nobody kept it. It was undone."),
+        ("unknown", "Nobody kept it, and nobody can say whether its undo landed."),
+        ("conflict", "Nobody kept it, and the undo did not succeed."),
+        ("refused", "Nobody kept it, and the undo did not succeed."),
+        ("cancelled", "Nobody kept it, and the undo did not succeed."),
+    ],
+)
+def test_how_the_undo_stands_is_told_and_never_more_than_is_known(state: str, headline: str) -> None:
+    undo = Rollback(state=state, explanation="Live tells no more.")
+    told = confirming.told(Confirmation(state="undoing", minutes=10, undo=undo))
+    assert told.headline == headline
+    assert told.sentence.startswith("Nobody kept it within 10 minutes")
+    assert state == "applied" or "Live tells no more." in told.sentence
+
+
 def test_minutes_out_of_bounds_are_refused_by_name() -> None:
     for minutes in (0, 4, 241):
         with pytest.raises(actions.NotAllowed, match=f"5 to 240 minutes; this says {minutes}"):
