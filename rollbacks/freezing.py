@@ -61,11 +61,11 @@ class Freeze:
         return f"{name} is frozen {when}: {'; '.join(self._why())}."
 
     def _why(self) -> list[str]:
-        outside = [row.pattern for row in self.closing if row.effect == FreezeWindow.Effect.ALLOW]
         told_of = []
         for row in self.closing:
             scope = "" if row.config_id is None and not row.resource_type else f" for {row.scope}"
-            allowed = f", which allows rollbacks only {row.pattern}" if row.pattern in outside else ""
+            allows = row.effect == FreezeWindow.Effect.ALLOW
+            allowed = f", which allows rollbacks only {row.pattern} ({row.zone})" if allows else ""
             told_of.append(f"{row.reason.rstrip('.')}, set{scope} by {row.setter}{allowed}")
         return told_of
 
@@ -260,8 +260,11 @@ class Occurrence:
     def words(self) -> str:
         """From when to when, on the clocks of the window's zone."""
         begins, ends = self.begins.astimezone(self.zone), self.ends.astimezone(self.zone)
-        last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%a %-d %b %H:%M}"
-        return f"{begins:%a %-d %b %H:%M} to {last}"
+        clock = f"{ends:%H:%M}"
+        if clock == "00:00":
+            # Midnight is the end of a day rather than a time of the next one.
+            ends, clock = ends.replace(tzinfo=None) - timedelta(days=1), "24:00"
+        return f"{begins:%a %-d %b %H:%M} to {clock if begins.date() == ends.date() else f'{ends:%a %-d %b} {clock}'}"
 
 
 def calendar(rows: Sequence[FreezeWindow], *, begins: datetime, ends: datetime) -> list[Occurrence]:

@@ -176,6 +176,36 @@ def walk_the_emergency(browser: Browser, passwords: dict[str, str], folder: Path
         bob.close()
 
 
+WINDOWS = (
+    ("friday 16:00 to monday 06:00", "", "deny", "Nobody is there to look"),
+    ("day 25 to last day", "agentassist.config", "deny", "Month end: billing is on the phone"),
+    ("1 december to 31 december", "routing.queue", "deny", "Christmas business"),
+)
+
+
+def walk_the_calendar(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Add freeze windows, look at the calendar, and meet one on a plan, light and dark; end them all."""
+    alice = sign_in(browser, "alice", passwords)
+    for when, scope, effect, reason in WINDOWS:
+        alice.goto("/rollbacks/freezewindow/?tenant=northwind")
+        alice.get_by_label("Only for").fill(scope)
+        alice.locator(f"input[name=effect][value={effect}]").check()
+        alice.get_by_label("When", exact=True).fill(when)
+        alice.get_by_label("On the clocks of").fill("Europe/Berlin")
+        alice.get_by_label("Why", exact=True).fill(reason)
+        alice.get_by_role("button", name="Add the window").click()
+    for dark in (False, True):
+        name = "-dark" if dark else ""
+        page = sign_in(browser, "alice", passwords, dark=dark)
+        page.goto("/rollbacks/freezewindow/?tenant=northwind")
+        take(page, folder / f"freezes{name}.png", height=1200)
+        page.close()
+    while alice.get_by_role("button", name="End", exact=True).count():
+        alice.get_by_placeholder("Why it ends").first.fill("It was for a picture")
+        alice.get_by_role("button", name="End", exact=True).first.click()
+    alice.close()
+
+
 def main() -> int:
     """Take all pictures and return the exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
@@ -188,6 +218,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         walk_the_past(browser, passwords, folder)
         walk_back(browser, passwords, folder)
+        walk_the_calendar(browser, passwords, folder)
         walk(browser, passwords, folder)
         walk_the_emergency(browser, passwords, folder)
         browser.close()
