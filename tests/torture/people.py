@@ -1,9 +1,9 @@
 """What people do while workers carry rollbacks out, and what somebody with the rights of the database does to rows.
 
-A tenant is frozen and freed again, the time of a request runs out, a second rollback is carried out at a terminal
-beside the workers' queue, somebody writes and takes it back, or writes just what ours is to leave; an approval is gone
-from the database, or a stored body is another one than was approved. All of it is drawn from the seed, apart from
-everything else that is.
+A tenant is frozen and freed again, by its switch or by a freeze window, the time of a request runs out, a second
+rollback is carried out at a terminal beside the workers' queue, somebody writes and takes it back, or writes just what
+ours is to leave; an approval is gone from the database, or a stored body is another one than was approved. All of it is
+drawn from the seed, apart from everything else that is.
 """
 
 import random
@@ -16,8 +16,8 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from rollbacks import applying
-from rollbacks.models import Approval, Attempt, Rollback, Step
+from rollbacks import applying, freeze_actions
+from rollbacks.models import Approval, Attempt, FreezeWindow, Rollback, Step
 from tenants import actions
 from tests.torture.stage import Actor
 
@@ -41,6 +41,7 @@ class People:
         self._after = {deed: chance.choice(_SOON) for deed in sorted(self.deeds)}
         self._thaw_after = chance.choice((5.0, 60.0, 600.0))
         self._hesitation = chance.choice((0.0, 0.3, 0.6, 1.0)) if "terminal" in self.deeds else 0.0
+        self._by_window = chance.random() >= 0.5
         self.signed: dict[UUID, bytes] = {}
         """The bytes that were approved, for each rollback."""
 
@@ -96,10 +97,23 @@ class People:
 
     def _freeze(self) -> None:
         history = self._history
-        actions.freeze(history.tenant, reason="Audit week", acting_user=None)
+        if self._by_window:
+            window = freeze_actions.add_window(
+                history.tenant,
+                when="every day",
+                zone="UTC",
+                effect=FreezeWindow.Effect.DENY,
+                reason="Audit week",
+                acting_user=None,
+            )
+        else:
+            actions.freeze(history.tenant, reason="Audit week", acting_user=None)
         history.stage.tell("dave", "has frozen the tenant")
         history.stage.wait(self._thaw_after)
-        actions.unfreeze(history.tenant, acting_user=None)
+        if self._by_window:
+            freeze_actions.end_window(window, reason="The audit is over", acting_user=None)
+        else:
+            actions.unfreeze(history.tenant, acting_user=None)
         history.stage.tell("dave", "has freed the tenant")
 
     def _alter(self, rollback_id: UUID) -> None:
@@ -131,7 +145,7 @@ class People:
     def _under_a_freeze(self) -> list[str]:
         frozen = False
         for worker, name in self._history.commits:
-            if name == "_set_frozen":
+            if name in ("_set_frozen", "add_window", "end_window"):
                 frozen = not frozen
             elif frozen and name in ("begin_attempt", "begin_send"):
                 return [f"{worker} committed {name} while the tenant was frozen"]

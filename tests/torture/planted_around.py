@@ -52,6 +52,13 @@ PEOPLE: Final = (
         way="people",
     ),
     Mutant(
+        name="a freeze window is ignored",
+        breaks="neither T1 nor a send asks whether a freeze window has been added by now",
+        patches=[Patch("rollbacks.freezing", "    return check(rollback)\n", '    return guards.check_freeze("")\n')],
+        hint=146,
+        way="people",
+    ),
+    Mutant(
         name="the lock is gone",
         breaks="two attempts may be open on one object: the partial unique index and T1's check before it are gone",
         patches=[
