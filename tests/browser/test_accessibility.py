@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from rollbacks import freeze_actions
+from rollbacks.models import FreezeWindow
 from tests import page_world
 from tests.page_world import PageWorld
 
@@ -24,6 +26,14 @@ def test_no_page_has_a_fault_that_axe_can_find(
     night: PageWorld, browser: Browser, live_server: Any, log_in: Callable[..., None], scheme: Any
 ) -> None:
     page_world.many(night.northwind, 55, drifted=2)
+    freeze_actions.add_window(
+        night.northwind,
+        when="friday 16:00 to monday 06:00",
+        zone="Europe/Berlin",
+        effect=FreezeWindow.Effect.DENY,
+        reason="Weekend",
+        acting_user=None,
+    )
     # axe is a script put into the page, which the policy of the console refuses; the policy has tests of its own.
     context = browser.new_context(base_url=live_server.url, bypass_csp=True, color_scheme=scheme)
     try:
@@ -47,6 +57,7 @@ def test_no_page_has_a_fault_that_axe_can_find(
             f"{billing}/compare/",
             f"{billing}/compare/?view=unified",
             f"{billing}/versions/{night.billing.live_id}/",
+            "/rollbacks/freezewindow/",
             "/auth/user/",
             "/password_change/",
             "/there-is-nothing/",
