@@ -48,6 +48,9 @@ FAMILIES = {
 }
 """The practice platform's word for a family, and the resource type that tracks it."""
 
+IN_PRODUCTION = "northwind"
+"""The one that is marked so; the others are sandboxes."""
+
 DRIFTED = {("northwind", "cfg-1"), ("tailspin", "cfg-22")}
 """Objects whose accepted version is the one before live: last night's bad change, and a change that nobody accepted."""
 
@@ -138,6 +141,7 @@ def make_tenants(practice_url: str, credentials_file: Path, *, acting_user: User
                 client_id=one["client_id"],
                 client_secret=one["client_secret"],
                 organization_id=one["organization_id"],
+                environment=Tenant.Environment.PRODUCTION if slug == IN_PRODUCTION else Tenant.Environment.SANDBOX,
                 # The practice platform is on this machine, and nobody wants to wait for their first look.
                 requests_a_minute=6000,
                 acting_user=acting_user,

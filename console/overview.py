@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from rollbacks import attestations, checkpointing, confirming, emergencies, propagation
 from rollbacks.models import AuditEntry, BrokenGlass, Confirmation, PropagationWatch, Rollback
-from rollbacks.waiting import waiting_for
+from rollbacks.waiting import asked_again, waiting_for
 from tenants import access, comparing, drift, labelling
 from tenants.models import Snapshot, Tenant, TrackedConfig
 
@@ -106,7 +106,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     waiting = waiting_for(user)
     open_rollbacks = (
         Rollback.objects.filter(tenant__in=access.tenants_of(user), state__in=_OPEN_STATES)
-        .annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))))
+        .annotate(for_me=Exists(waiting.filter(pk=OuterRef("pk"))), again=asked_again(user))
         .select_related("tenant", "config", "target", "reverts", "requested_by")
         .order_by("-for_me", "-requested_at")
     )

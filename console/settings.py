@@ -348,6 +348,7 @@ CELERY_BEAT_SCHEDULE = {
         ("rollbacks.tasks.expire_rollbacks", 60),
         ("rollbacks.tasks.seal_trail", 5),
         ("rollbacks.tasks.deliver_notices", 3),
+        ("rollbacks.tasks.review_requests", 10),
         ("rollbacks.tasks.sweep_labels", 300),
         ("tenants.tasks.sweep_configs", 30),
         ("tenants.tasks.sweep_onboardings", 3),

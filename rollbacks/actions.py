@@ -12,7 +12,19 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rollbacks import confirming, driving, explaining, guards, leases, probing, surveys, transitions
+from rollbacks import (
+    approving,
+    audit,
+    confirming,
+    driving,
+    explaining,
+    guards,
+    leases,
+    probing,
+    surveys,
+    transitions,
+    voiding,
+)
 from rollbacks.models import Approval, Attempt, Confirmation, GuardProbe, Rollback
 from rollbacks.states import PENDING, IllegalMove, State
 from rollbacks.surveys import Live, Survey
@@ -29,6 +41,9 @@ LIFETIME = timedelta(hours=24)
 SHORTEST_REASON = 10
 """In characters; a reason is what the supervisor reads next morning."""
 
+
+AGAIN = frozenset({State.CONFLICT, State.REFUSED, State.EXPIRED, State.CANCELLED, State.FAILED})
+"""Where a rollback may be planned again: at an end without the effect that was asked for."""
 
 LONGEST_TICKET = tickets.LONGEST_TICKET
 """In characters."""
@@ -147,7 +162,7 @@ def request_rollback(
     refusals = [check for check in checks if check.refuses]
     live = survey.live
     if refusals or live is None or not survey.steps:
-        transitions.record_refused_request(
+        _record_refused_request(
             config,
             actor=trail.actor_name(acting_user),
             reason=reason,
@@ -161,6 +176,25 @@ def request_rollback(
     rollback.despite_label, rollback.succeeds = survey.despite_label, succeeds
     rollback.confirm_minutes = survey.confirm_minutes
     return transitions.open_request(rollback, survey.steps, checks=checks)
+
+
+def _record_refused_request(
+    config: TrackedConfig, *, actor: str, reason: str, target_version: int, checks: Sequence[guards.Check]
+) -> None:
+    """Append that a request was refused by its guards, all of them named; no rollback comes of it."""
+    with transaction.atomic():
+        audit.append(
+            "rollback.refused",
+            tenant=config.tenant,
+            actor=actor,
+            outcome="refused",
+            config=config,
+            details={
+                "reason": reason,
+                "target_version": target_version,
+                "refusals": [check.to_json() for check in checks if check.refuses],
+            },
+        )
 
 
 def _frozen(
@@ -192,6 +226,7 @@ def _frozen(
         ticket=ticket,
         requested_by=acting_user,
         requester=trail.actor_name(acting_user),
+        asked_by_account=trail.machine_account() if acting_user is None else trail.account_at_terminal(),
         requested_at=now,
         expires_at=now + LIFETIME,
         approvals_needed=survey.config.tenant.approvals_needed,
@@ -230,9 +265,12 @@ def _decide(
     rollback: Rollback, decision: Approval.Decision, *, acting_user: User, plan_digest: str, comment: str
 ) -> Rollback:
     _require(acting_user, rollback.config, Role.APPROVER)
-    if rollback.requested_by_id == acting_user.pk:
+    account = trail.account_at_terminal()
+    if approving.is_asker(rollback, acting_user, account=account):
+        own = rollback.requested_by_id == acting_user.pk
+        at = "" if own else f" and decides here from the account {account}" if account else " at the terminal"
         raise OwnRequest(
-            f"{acting_user.get_username()} asked for this rollback, so somebody else must decide on it. "
+            f"{acting_user.get_username()} asked for this rollback{at}, so somebody else must decide on it. "
             "Nothing was changed.",
             user=acting_user,
             tenant=rollback.tenant,
@@ -244,9 +282,18 @@ def _decide(
         )
     if rollback.expires_at <= timezone.now():
         raise NotAllowed("This request has expired. Nothing was changed; ask for a new one on the live state of now.")
+    waited = rollback.state == State.AWAITING_APPROVAL
+    now = voiding.void(rollback)
+    if waited and now.state not in PENDING and now.explanation.startswith(voiding.VOID):
+        raise NotAllowed(f"{now.explanation} Your decision was not recorded; plan it again on the live state of now.")
     try:
         return transitions.decide(
-            rollback, approver=acting_user, decision=decision, plan_digest=plan_digest, comment=comment.strip()
+            rollback,
+            approver=acting_user,
+            decision=decision,
+            plan_digest=plan_digest,
+            comment=comment.strip(),
+            account=account,
         )
     except IntegrityError as error:
         raise NotAllowed(
@@ -254,6 +301,40 @@ def _decide(
         ) from error
     except IllegalMove as error:
         raise NotAllowed(f"{error} Nothing was changed.") from error
+
+
+def plan_again(
+    rollback: Rollback, *, acting_user: User | None, confirm_name: str = "", platform: Platform | None = None
+) -> Rollback:
+    """Ask for the same once more on the live state of now, in the place of a request that ended without effect.
+
+    Whoever had approved is asked only for what is different since then. Raises NotAllowed while the earlier request is
+    not at its end, or has a successor that waits, and whatever `request_rollback` raises.
+    """
+    _require(acting_user, rollback.config, Role.OPERATOR)
+    if rollback.state not in AGAIN:
+        raise NotAllowed(
+            f"This rollback is {rollback.get_state_display()}, so nothing takes its place. Nothing was requested."
+        )
+    waiting = rollback.succeeded_by.filter(state__in=[state.value for state in PENDING]).first()
+    if waiting is not None:
+        raise NotAllowed(f"It was planned again already, by {waiting.requester}. No second request was made.")
+    return request_rollback(
+        rollback.config,
+        rollback.target,
+        reason=rollback.reason,
+        ticket=rollback.ticket,
+        acting_user=acting_user,
+        undoes=rollback.undoes,
+        only=rollback.only,
+        keep=rollback.keep,
+        reverts=rollback.reverts,
+        despite=rollback.despite_label,
+        confirm_minutes=rollback.confirm_minutes,
+        confirm_name=confirm_name,
+        succeeds=rollback,
+        platform=platform,
+    )
 
 
 def cancel_rollback(rollback: Rollback, *, acting_user: User | None) -> Rollback:

@@ -11,7 +11,7 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from rollbacks import audit, driving, facts, guards, leases, one_object, queueing, surveys, transitions
+from rollbacks import audit, driving, facts, guards, leases, one_object, queueing, surveys, transitions, voiding
 from rollbacks.models import Attempt, Rollback
 from rollbacks.states import IllegalMove, State
 from tenants import connections
@@ -48,17 +48,18 @@ def apply(
         return transitions.refuse_run(rollback, [guards.wait_turn(turn)], actor=actor)
     try:
         platform = platform or connections.connect(rollback.tenant, purpose=Purpose.ROLLBACK)
-        survey = surveys.take_survey(
-            rollback.config,
-            rollback.target,
-            platform=platform,
-            planned=rollback,
-            only=rollback.only,
-            keep=rollback.keep,
-            reverts=rollback.reverts,
-            despite=rollback.despite_label,
-            confirm_minutes=rollback.confirm_minutes,
-        )
+        with voiding.left_to_its_run(rollback):
+            survey = surveys.take_survey(
+                rollback.config,
+                rollback.target,
+                platform=platform,
+                planned=rollback,
+                only=rollback.only,
+                keep=rollback.keep,
+                reverts=rollback.reverts,
+                despite=rollback.despite_label,
+                confirm_minutes=rollback.confirm_minutes,
+            )
     except (RemoteError, CannotUnseal) as error:
         check = guards.Check("live_readable", "Live can be read", guards.Standing.REFUSES, str(error))
         if isinstance(error, RemoteUnknown):

@@ -11,12 +11,12 @@ class RollbacksConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep the trail for the tenants' side too, and tell it what was written here; it knows only its own ports."""
-        from rollbacks import audit  # noqa: PLC0415 - models can be imported only now
+        from rollbacks import reviewing  # noqa: PLC0415 - models can be imported only now
         from rollbacks.holding import versions_in_the_trail, versions_of_writes  # noqa: PLC0415
         from rollbacks.origins import tell_origins  # noqa: PLC0415
         from tenants import origins, retention, trail  # noqa: PLC0415
 
-        trail.set_recorder(audit.record_for_tenants)
+        trail.set_recorder(reviewing.record_for_tenants)
         origins.set_teller(tell_origins)
         retention.also_held("write", versions_of_writes)
         retention.also_held("trail", versions_in_the_trail)

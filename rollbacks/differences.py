@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rollbacks import composing, plans
-from rollbacks.models import Rollback
+from rollbacks.models import Rollback, Step
 from tenants import archive
 from tenants.documents import Difference, Value, compare
 from tenants.resource_types import ResourceType, catalogue, projection, secrets, written
@@ -34,6 +34,20 @@ def difference_planned(
         before = written.comparable(rtype, live)
         return _compared(rtype, *secrets.hidden_pair(rtype, before, _written(rtype, before, steps[0].body.raw)))
     return _compared(rtype, *secrets.hidden_pair(rtype, live, _taken_back(rtype, live, target)))
+
+
+def between_bases(earlier: Rollback, later: Rollback) -> Difference:
+    """Say how live differs between the states that two plans for one object were made on; raises UnusableContent."""
+    rtype = catalogue.get(later.config.resource_type)
+    sides = [written.comparable(rtype, archive.value_of(one.base)) for one in (earlier, later)]
+    return _compared(rtype, *secrets.hidden_pair(rtype, *sides))
+
+
+def between_bodies(earlier: Step, later: Step) -> Difference:
+    """Say how what two plans send differs; raises UnusableContent."""
+    rtype = catalogue.get(later.resource_type)
+    sides = [archive.value_from(bytes(step.body)) if step.body else {} for step in (earlier, later)]
+    return compare(*secrets.hidden_pair(rtype, *sides), identity_keys=rtype.identity_keys)
 
 
 def wanted_of(rollback: Rollback) -> composing.Wanted:

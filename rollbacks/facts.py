@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rollbacks import audit, emergencies
+from rollbacks import approving, audit, emergencies
 from rollbacks.models import Approval, Attempt, Rollback, Send, Step
 from rollbacks.plans import Base, Body, PlannedStep, StepKind, plan_digest
 from rollbacks.refusals import Told
@@ -17,19 +17,15 @@ _SETTLED: Final = frozenset({SendOutcome.REFUSED, SendOutcome.UNAUTHORIZED})
 
 
 def approvals_given(rollback: Rollback) -> int:
-    """Count the approvals that are bound to this very plan, by anybody but the person who asked."""
-    return (
-        Approval.objects.filter(
-            rollback=rollback, decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest
-        )
-        .exclude(approver=rollback.requested_by_id)
-        .count()
-    )
+    """Count the approvals of this very plan that count now (`approving`)."""
+    return len(approving.counted(rollback))
 
 
 def approvers_of(rollback: Rollback) -> list[str]:
     """Name everybody who approved this very plan."""
-    approvals = rollback.approvals.filter(decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest)
+    approvals = rollback.approvals.filter(
+        decision=Approval.Decision.APPROVED, plan_digest=rollback.plan_digest, voided_at__isnull=True
+    )
     return [approval.approver.get_username() for approval in approvals.select_related("approver")]
 
 

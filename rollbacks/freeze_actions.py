@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import actions, audit, freezing, transitions, windows
+from rollbacks import actions, audit, freezing, reviewing, transitions, windows
 from rollbacks.actions import NotAllowed
 from rollbacks.models import FreezeOverride, FreezeWindow, Rollback
 from rollbacks.states import PENDING
@@ -71,6 +71,7 @@ def add_window(
         _lock(tenant)
         row.save(force_insert=True)
         audit.append("freeze.added", tenant=tenant, actor=row.setter, config=config, details=freezing.window_facts(row))
+        transaction.on_commit(lambda: reviewing.review(tenant.pk), robust=True)
     return row
 
 
@@ -95,6 +96,7 @@ def end_window(window: FreezeWindow, *, reason: str, acting_user: User | None) -
             config=window.config,
             details={**freezing.window_facts(window), "end_reason": reason},
         )
+        transaction.on_commit(lambda: reviewing.review(window.tenant_id), robust=True)
     return window
 
 

@@ -36,6 +36,11 @@ class Check:
         """Whether nothing may be sent because of it."""
         return self.standing is Standing.REFUSES
 
+    @property
+    def holds(self) -> bool:
+        """Whether nothing more has to come about."""
+        return self.standing is Standing.HOLDS
+
     def to_json(self) -> dict[str, str]:
         """Give the shape of CONTRACT.md's `refusals`."""
         return {"guard": self.guard, "message": self.message}

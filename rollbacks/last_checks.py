@@ -7,7 +7,18 @@ overlooked. Nothing here changes anything.
 
 from collections.abc import Sequence
 
-from rollbacks import confirming, emergencies, facts, freezing, guards, labelled, one_object, proofs, stepping
+from rollbacks import (
+    approving,
+    confirming,
+    emergencies,
+    facts,
+    freezing,
+    guards,
+    labelled,
+    one_object,
+    proofs,
+    stepping,
+)
 from rollbacks.models import Attempt, Rollback
 from rollbacks.plans import PlannedStep
 from tenants import durability
@@ -61,7 +72,7 @@ def _approved(rollback: Rollback) -> guards.Check:
         return guards.approved_with(str(covering.pk), minutes=covering.confirm_minutes)
     if rollback.glass_id is not None:
         return emergencies.check(rollback)
-    check = guards.check_approvals(needed=rollback.approvals_needed, given=facts.approvals_given(rollback))
+    check = guards.check_approvals(needed=approving.needed(rollback), given=facts.approvals_given(rollback))
     if check.standing is guards.Standing.PENDING:
         return guards.Check(check.guard, check.title, guards.Standing.REFUSES, f"{check.message} Nothing was sent.")
     return check

@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
-from rollbacks import actions, choosing_parts, confirming, guards, showing, step_rows, surveys
+from rollbacks import actions, choosing_parts, confirming, guards, showing, step_rows, surveys, waiting
 from rollbacks.models import Rollback
 from rollbacks.states import PENDING
 from tenants import access, archive
@@ -244,6 +244,9 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
             return _page(request, asked, form, problem=str(error), status=502)
     if rollback.approvals_needed:
         said = "The rollback was requested. Nothing is sent before somebody else has approved exactly this plan."
+        too_few = waiting.approvers_of(rollback).too_few
+        if too_few:
+            messages.warning(request, too_few)
     else:
         said = "The rollback was requested. No approval is needed in this tenant; nothing is sent before it is run."
     messages.success(request, said)
@@ -358,6 +361,7 @@ def _page(
         "form": form,
         "digest": survey.plan_digest if survey is not None else "",
         "may_ask": may_ask,
+        "approvers": waiting.approvers_in(config.tenant, asker=user),
         "pending": actions.pending_of(config),
         "running": _running(config),
     }

@@ -18,7 +18,9 @@ from django.utils import timezone
 
 from rollbacks import (
     actions,
+    approving,
     attestations,
+    banners,
     differences,
     dossier,
     exceptional,
@@ -29,15 +31,18 @@ from rollbacks import (
     schedule_actions,
     schedules,
     showing,
+    since,
     step_rows,
     timing,
     waiting,
 )
-from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback, Step
+from rollbacks.models import Approval, Attempt, AuditEntry, PropagationWatch, Rollback
 from rollbacks.states import PENDING, State
-from tenants import access, archive, refused_access
+from tenants import access, archive, refused_access, step_up
 from tenants.access import Role
+from tenants.remote import RemoteError
 from tenants.resource_types import catalogue
+from tenants.sealing import CannotUnseal
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -51,16 +56,6 @@ class DecisionForm(forms.Form):
     plan_digest = forms.CharField(max_length=64)
     comment = forms.CharField(required=False, max_length=2000)
     run = forms.BooleanField(required=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """Where a rollback stands, in a tone, a headline and sentences."""
-
-    tone: str
-    icon: str
-    headline: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +76,14 @@ def row(request: HttpRequest, pk: object) -> Rollback | None:
     return (
         Rollback.objects.filter(tenant__in=access.tenants_of(request.user), pk=pk)
         .select_related(
-            "tenant", "config__tenant", "target__document", "base__document", "requested_by", "undoes", "reverts"
+            "tenant",
+            "config__tenant",
+            "target__document",
+            "base__document",
+            "requested_by",
+            "undoes",
+            "reverts",
+            "succeeds",
         )
         .defer("target__document__body", "base__document__body")
         .first()
@@ -92,7 +94,7 @@ def answer(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     """Show the page, or do what one of its buttons says and show what came of it."""
     if request.method == "POST":
         return _do(request, rollback)
-    return _page(request, rollback)
+    return _page(request, rollback, typed=step_up.typed(request))
 
 
 def status(request: HttpRequest, rollback: Rollback) -> JsonResponse:
@@ -114,7 +116,7 @@ def status(request: HttpRequest, rollback: Rollback) -> JsonResponse:
 
 def mark_of(rollback: Rollback) -> str:
     """Give a word that changes whenever the page has to be shown anew as a whole."""
-    decided = Approval.objects.filter(rollback=rollback).count()
+    decided = Approval.objects.filter(rollback=rollback, voided_at__isnull=True).count()
     queued = "queued" if rollback.run_requested_at is not None else "idle"
     watch = propagation.watch_of(rollback)
     waits = schedules.open_of(rollback)
@@ -131,6 +133,11 @@ def with_problem(request: HttpRequest, rollback: Rollback, problem: str) -> Http
 def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]  # the admin site lets only people who are signed in this far
     what = request.POST.get("do", "")
+    if what == "approve" and allowed_for(user, rollback, None).decide:
+        # Whoever may not approve is told so, and not asked who they are.
+        first = step_up.required(request)
+        if first is not None:
+            return first
     try:
         said = _DOINGS[what](request.POST, rollback, user) if what in _DOINGS else None
     except (actions.NotAllowed, PermissionDenied) as error:
@@ -141,7 +148,10 @@ def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     if said is None:
         return _page(request, rollback, problem="The form asked for nothing that this page knows.", status=400)
     messages.success(request, said)
-    return HttpResponseRedirect(reverse("admin:rollbacks_rollback_change", args=(rollback.pk,)))
+    shown = rollback
+    if what == "again":
+        shown = rollback.succeeded_by.order_by("-requested_at")[0]
+    return HttpResponseRedirect(reverse("admin:rollbacks_rollback_change", args=(shown.pk,)))
 
 
 def _decision(typed: QueryDict) -> dict[str, Any]:
@@ -160,7 +170,7 @@ def _approve(typed: QueryDict, rollback: Rollback, user: "User") -> str:
         rollback, acting_user=user, plan_digest=told["plan_digest"], comment=told["comment"]
     )
     if decided.state != State.APPROVED:
-        missing = decided.approvals_needed - decided.approvals.filter(decision=Approval.Decision.APPROVED).count()
+        missing = decided.approvals_needed - len(waiting.approvers_of(decided).given)
         return f"You approved this plan. {missing} more approval{'' if missing == 1 else 's'} needed; nothing was sent."
     if not told["run"]:
         return "You approved this plan. Nothing was sent; it can be run until it expires."
@@ -220,6 +230,16 @@ def _close(typed: QueryDict, rollback: Rollback, user: "User") -> str:
     return "The attempt was closed as presumed not applied, on your word. The console stops reading."
 
 
+def _again(typed: QueryDict, rollback: Rollback, user: "User") -> str:
+    try:
+        successor = actions.plan_again(rollback, acting_user=user, confirm_name=typed.get("confirm_name", ""))
+    except actions.RequestRefused as refused:
+        raise actions.NotAllowed(f"It could not be planned again. {refused}") from refused
+    except (RemoteError, CannotUnseal) as error:
+        raise actions.NotAllowed(f"It could not be planned again. {error} Nothing was requested.") from error
+    return f"It was planned again on the new live, v{successor.base.version}."
+
+
 _DOINGS: Final = {
     "approve": _approve,
     "reject": _reject,
@@ -230,12 +250,14 @@ _DOINGS: Final = {
     "unschedule": _unschedule,
     "override": _override,
     "close": _close,
+    "again": _again,
     **exceptional.DOINGS,
 }
 
 
 def _decided_already(rollback: Rollback, user: "User", decision: Approval.Decision) -> bool:
-    return Approval.objects.filter(rollback=rollback, approver=user, decision=decision).exists()
+    given = Approval.objects.filter(rollback=rollback, approver=user, decision=decision)
+    return given.filter(voided_at__isnull=True).exists()
 
 
 def _page(
@@ -254,6 +276,7 @@ def _page(
     difference, difference_problem = _frozen_difference(rollback)
     when = timing.timing_of(rollback, user)
     waits_for = [showing.name_of(one) for one in waiting.approvers_for(rollback)]
+    approvers = waiting.approvers_of(rollback)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": f"Roll back {rollback.config}",
@@ -263,7 +286,7 @@ def _page(
         "writes": list(rollback.steps.select_related("attempt")),
         "parts": [step_rows.part_of(one.step, one, evidence_of(one)) for one in attempts],
         "steps": exceptional.steps_of(rollback, _steps(rollback)),
-        "banner": banner_of(rollback, attempt),
+        "banner": banners.banner_of(rollback, attempt),
         "progress": progress.progress_of(rollback),
         "running": running,
         "watching": running
@@ -280,7 +303,10 @@ def _page(
         "problem": problem,
         "typed": typed or {},
         "approvals": approvals,
-        "given": sum(one.decision == Approval.Decision.APPROVED for one in approvals),
+        "approvers": approvers,
+        "since": since.since_approval(rollback, user) if rollback.state in PENDING else None,
+        "succeeded_by": list(rollback.succeeded_by.select_related("base", "target", "reverts")),
+        "name_to_type": actions.name_to_type(rollback.config),
         "waits_for": showing.names_in_words(waits_for),
         "rows": difference,
         "now_head": f"{'Now' if rollback.state in {*PENDING, State.APPLYING} else 'Before'} (v{rollback.base.version})",
@@ -291,7 +317,11 @@ def _page(
         "level": showing.LEVELS[rollback.guard_level],
         "step_rows": step_rows.rows_of(rollback),
         "approved_by": showing.names_in_words(
-            [showing.name_of(one.approver) for one in approvals if one.decision == Approval.Decision.APPROVED],
+            [
+                showing.name_of(one.approver)
+                for one in approvals
+                if one.decision == Approval.Decision.APPROVED and one.voided_at is None
+            ],
             word="and",
         ),
         "entries": list(AuditEntry.objects.filter(rollback=rollback).defer("payload").order_by("seq")[:SHOWN_ENTRIES]),
@@ -311,7 +341,7 @@ def allowed_for(user: "User", rollback: Rollback, attempt: Attempt | None) -> Al
     pending = rollback.state in PENDING
     waits = rollback.state == State.AWAITING_APPROVAL
     queued = rollback.run_requested_at is not None
-    ended = rollback.state in {State.CONFLICT, State.REFUSED, State.EXPIRED, State.CANCELLED, State.FAILED}
+    ended = rollback.state in actions.AGAIN
     not_decide = _why_not_decide(user, rollback, roles) if waits else ""
     return Allowed(
         decide=waits and not not_decide,
@@ -332,7 +362,9 @@ def _why_not_decide(user: "User", rollback: Rollback, roles: frozenset[Role]) ->
         return "You asked for this rollback, so somebody else must decide on it."
     if Role.APPROVER not in roles:
         return "You may look at this request; deciding on it needs the role approver in this tenant."
-    if rollback.approvals.filter(approver=user).exists():
+    if approving.is_asker(rollback, user):
+        return "This rollback was asked for from the account of the machine that bears your name."
+    if rollback.approvals.filter(approver=user, voided_at__isnull=True).exists():
         return "You have decided on this request; each person's word counts once."
     if rollback.expires_at <= timezone.now():
         return "This request has expired, so nobody can decide on it any more."
@@ -346,7 +378,7 @@ def _steps(rollback: Rollback) -> list[showing.Step]:
         case State.APPROVED | State.APPLYING:
             return showing.steps(5)
         case State.CANCELLED | State.EXPIRED:
-            approved = rollback.approvals.filter(decision=Approval.Decision.APPROVED).count()
+            approved = rollback.approvals.filter(decision=Approval.Decision.APPROVED, voided_at__isnull=True).count()
             stopped_at = 5 if approved >= rollback.approvals_needed else 4
             return showing.steps(stopped_at, failed=True)
         case State.APPLIED:
@@ -355,73 +387,6 @@ def _steps(rollback: Rollback) -> list[showing.Step]:
             return showing.steps(6)
         case _:
             return showing.steps(6, failed=True)
-
-
-def banner_of(rollback: Rollback, attempt: Attempt | None) -> Banner:  # noqa: C901 - one branch for each state
-    """Say where a rollback stands, so that somebody who is tired needs to read no further."""
-    content = rollback.content
-    are = "are" if content.startswith("the chosen values") else "is"
-    told = rollback.explanation
-    after = attempt.read_back if attempt is not None else None
-    match rollback.state:
-        case State.AWAITING_APPROVAL:
-            return Banner("info", "clock", "Waiting for approval. Nothing has been sent.", "")
-        case State.APPROVED if rollback.run_requested_at is not None:
-            if told:
-                return Banner("info", "clock", f"{rollback.doing} waits. Nothing has been sent.", told)
-            return Banner("info", "refresh", rollback.doing, "Handed to the workers; live is looked at first.")
-        case State.APPROVED if (waits := schedules.open_of(rollback)) is not None:
-            return Banner("info", "clock", f"Scheduled. {schedules.sentence(waits)}", "Nothing has been sent yet.")
-        case State.APPROVED if told:
-            return Banner("warn", "alert", "The run was refused. Nothing was sent.", told)
-        case State.APPROVED:
-            return Banner("info", "check", "Approved. Nothing has been sent yet.", "It is sent when somebody runs it.")
-        case State.APPLYING:
-            return Banner("info", "refresh", rollback.doing, "This page follows by itself.")
-        case State.APPLIED if rollback.verdict == "verified":
-            bears = f" as v{after.version}" if after is not None and after.config_id == rollback.config_id else ""
-            return Banner("ok", "check", f"Verified: {content} {are} live{bears}.", told)
-        case State.APPLIED if rollback.verdict == "reached":
-            return Banner("info", "check", f"Reached: live has {content}; who wrote it is not proven.", told)
-        case State.APPLIED:
-            return Banner(
-                "warn", "alert", "Overwritten: the write landed, and somebody changed the object since.", told
-            )
-        case State.CONFLICT:
-            return Banner("warn", "alert", "Conflict: live had moved. Nothing of this rollback landed.", told)
-        case State.REFUSED if attempt is not None and attempt.evidence.get("presumed"):
-            return Banner("warn", "user", "Closed by a person: presumed not applied.", told)
-        case State.REFUSED:
-            return Banner("warn", "cross", "Refused: nothing was changed.", told)
-        case State.FAILED if rollback.verdict == "divergent":
-            return Banner("danger", "alert", "Alarm: the platform stored something else than was sent.", told)
-        case State.FAILED:
-            return Banner("danger", "alert", _in_part(rollback), told)
-        case State.UNKNOWN if attempt is not None and attempt.state == Attempt.State.OPEN:
-            return Banner("warn", "clock", "The outcome is still open. The console keeps reading.", told)
-        case State.UNKNOWN:
-            which = "the write" if attempt is None else _which_write(attempt.step)
-            return Banner("danger", "alert", f"Unknown: nobody can say whether {which} landed.", told)
-        case State.CANCELLED:
-            return Banner("plain", "cross", "Cancelled. Nothing was sent.", told)
-        case _:
-            return Banner("warn", "clock", "Expired. Nothing was sent.", told)
-
-
-def _which_write(step: Step) -> str:
-    count = Step.objects.filter(rollback=step.rollback_id).count()
-    return f"step {step.number} of {count}" if count > 1 else "the write"
-
-
-def _in_part(rollback: Rollback) -> str:
-    """Say how many of the steps stand, so that nobody takes the rollback for done or for undone."""
-    rows = step_rows.rows_of(rollback)
-    standing = sum(row.word == "stands" for row in rows)
-    live = any(row.word == "stands" and not row.draft for row in rows)
-    # What a person presumed may have changed live all the same.
-    live = live or rollback.attempts.filter(evidence__presumed=True).exists()
-    stand = f"{standing} of {len(rows)} steps {'stands' if standing == 1 else 'stand'}"
-    return f"Carried out in part: {stand}.{'' if live else ' It has not changed live.'}"
 
 
 def evidence_of(attempt: Attempt) -> list[tuple[str, str]]:

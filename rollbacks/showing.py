@@ -51,6 +51,7 @@ ACTION_WORDS: Final = {
     "rollback.run_requested": "Run asked for",
     "rollback.voided": "Plan void by itself",
     "approval.voided": "Approval void by itself",
+    "rollback.waits_again": "Waits for approval again",
     "notice.delivered": "People were told",
     "notice.given_up": "Telling people was given up",
     "rollback.scheduled": "Run scheduled",

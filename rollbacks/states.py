@@ -9,6 +9,9 @@
             │                         └─glass closed▶ awaiting_approval
             └── cancel ▶ cancelled    expire ▶ expired      (both from the first two only)
 
+Before anything is sent a plan may become void by itself: live moved (*conflict*), or the plan, or whoever asked may not
+ask any more (*cancelled*). Where approvals are void, what was approved is *awaiting approval* again.
+
 `unknown` is a state of its own: nobody can say yet, or ever, what happened. While the attempt is still open it can be
 left for any end, or for *applying* when its step turns out to stand and another one follows; once the attempt is closed
 as *indeterminate* it is an end itself.
@@ -35,7 +38,7 @@ class State(StrEnum):
 _ENDS_OF_A_WRITE = frozenset({State.APPLIED, State.CONFLICT, State.REFUSED, State.FAILED, State.UNKNOWN})
 
 MOVES: dict[State, frozenset[State]] = {
-    State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.CANCELLED, State.EXPIRED}),
+    State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.CONFLICT, State.CANCELLED, State.EXPIRED}),
     State.APPROVED: frozenset(
         {State.AWAITING_APPROVAL, State.APPLYING, State.REFUSED, State.CONFLICT, State.CANCELLED, State.EXPIRED}
     ),

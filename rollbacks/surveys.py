@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from rollbacks import (
+    approving,
     collateral,
     composing,
     differences,
@@ -175,7 +176,7 @@ def take_survey(
         )
         plan = _plan(config, situation, platform)
     steps = plan.steps
-    needed = planned.approvals_needed if planned is not None else tenant.approvals_needed
+    needed = approving.needed(planned) if planned is not None else tenant.approvals_needed
     given = facts.approvals_given(planned) if planned is not None else 0
     checks = [
         guards.check_type(rtype.why_read_only, procedure=rtype.procedure.sentence if rtype.procedure else ""),

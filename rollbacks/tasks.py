@@ -24,6 +24,7 @@ from rollbacks import (
     probing,
     propagation,
     queueing,
+    reviewing,
     scheduling,
     transitions,
     under_glass,
@@ -147,6 +148,12 @@ def seal_trail() -> None:
     """
     checkpointing.make_due()
     checkpointing.deliver_due()
+
+
+@shared_task(ignore_result=True)
+def review_requests() -> None:
+    """Void every pending request, and every approval, whose ground is gone."""
+    reviewing.review()
 
 
 @shared_task(ignore_result=True)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from rollbacks import (
     applying,
+    approving,
     audit,
     collateral,
     confirming,
@@ -23,11 +24,13 @@ from rollbacks import (
     schedules,
     step_rows,
     surveys,
+    waiting,
 )
 from rollbacks.actions import NotAllowed, RequestRefused
 from rollbacks.models import Attempt, Rollback, Send, Step
 from rollbacks.states import State
-from tenants import archive
+from tenants import access, archive
+from tenants.access import Role
 from tenants.documents import Missing, to_text, visible
 from tenants.resource_types import catalogue
 from tenants.terminal import ExitCode, Stopped, TerminalCommand, WrongUse
@@ -134,6 +137,11 @@ def describe(rollback: Rollback) -> dict[str, Any]:
         "approved_by": facts.approvers_of(rollback),
         "break_glass": emergencies.facts_for(rollback),
         "approved_with": confirming.approved_with(rollback),
+        "approvals_needed": rollback.approvals_needed,
+        "may_approve": [person.get_username() for person in approving.who_may(rollback)],
+        "succeeds": None if rollback.succeeds_id is None else str(rollback.succeeds_id),
+        "expires_at": audit.timestamp(rollback.expires_at),
+        "ticket": rollback.ticket or None,
     }
 
 
@@ -176,6 +184,13 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
         "approved_by": [],
         "break_glass": None,
         "approved_with": None,
+        "approvals_needed": survey.config.tenant.approvals_needed,
+        "may_approve": [
+            person.get_username() for person in access.people_with_role(survey.config.tenant, Role.APPROVER)
+        ],
+        "succeeds": None,
+        "expires_at": None,
+        "ticket": None,
     }
 
 
@@ -392,8 +407,10 @@ def _countdown(rollback: Rollback) -> list[str]:
 
 def _next_steps(rollback: Rollback) -> list[str]:
     if rollback.state == State.AWAITING_APPROVAL:
-        missing = rollback.approvals_needed - facts.approvals_given(rollback)
-        return [f"Waits for {missing} approval(s): manage.py approve {rollback.pk} --as USER"]
+        approvers = waiting.approvers_of(rollback)
+        missing = approvers.needed - len(approvers.given)
+        waits = f"Waits for {missing} approval(s): manage.py approve {rollback.pk} --as USER"
+        return [waits, approvers.sentence, *([approvers.too_few] if approvers.too_few else [])]
     schedule = schedules.open_of(rollback)
     if schedule is not None:
         return [schedules.sentence(schedule)]

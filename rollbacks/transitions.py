@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from rollbacks import (
+    approving,
     audit,
     confirming,
     emergencies,
@@ -26,6 +27,8 @@ from rollbacks import (
     queueing,
     schedules,
     stepping,
+    telling,
+    voiding,
 )
 from rollbacks.leases import Lease, LeaseLost
 from rollbacks.models import Approval, Attempt, BrokenGlass, Confirmation, Rollback, Schedule, Send
@@ -33,7 +36,7 @@ from rollbacks.moving import move as _move
 from rollbacks.plans import PlannedStep
 from rollbacks.states import PENDING, IllegalMove, State, check_begin, check_move
 from rollbacks.verdicts import Verdict
-from tenants.models import Snapshot, TrackedConfig
+from tenants.models import Snapshot
 
 _OUTCOME_OF_STATE: dict[State, str] = {
     State.APPLYING: "ok",
@@ -105,32 +108,24 @@ def _store(
                 "checks": [{"guard": c.guard, "standing": c.standing} for c in checks],
             },
         )
+        if rollback.approvals_needed:
+            telling.approval_wanted(rollback)
     return rollback
 
 
-def record_refused_request(
-    config: TrackedConfig, *, actor: str, reason: str, target_version: int, checks: Sequence[guards.Check]
-) -> None:
-    """Append that a request was refused by its guards, all of them named; no rollback comes of it."""
-    with transaction.atomic():
-        audit.append(
-            "rollback.refused",
-            tenant=config.tenant,
-            actor=actor,
-            outcome="refused",
-            config=config,
-            details={
-                "reason": reason,
-                "target_version": target_version,
-                "refusals": [check.to_json() for check in checks if check.refuses],
-            },
-        )
-
-
 def decide(
-    rollback: Rollback, *, approver: User, decision: Approval.Decision, plan_digest: str, comment: str
+    rollback: Rollback,
+    *,
+    approver: User,
+    decision: Approval.Decision,
+    plan_digest: str,
+    comment: str,
+    account: str = "",
 ) -> Rollback:
-    """Record one person's word; the last approval needed moves the rollback, a rejection cancels it."""
+    """Record one person's word; the last approval needed moves the rollback, a rejection cancels it.
+
+    `account` is that of the terminal where it is given. Raises IntegrityError for a second word of the same person.
+    """
     with transaction.atomic():
         locked = lock(rollback)
         approved = decision == Approval.Decision.APPROVED
@@ -142,11 +137,17 @@ def decide(
             plan_digest=plan_digest,
             comment=comment,
             decided_at=timezone.now(),
+            given_at_account=account,
+            circumstances=approving.circumstances_of(locked),
         )
+        needed = approving.needed(locked)
+        given = facts.approvals_given(locked)
         if not approved:
             _move(locked, State.CANCELLED, explanation=f"{approver.get_username()} rejected it: {comment}")
-        elif facts.approvals_given(locked) >= locked.approvals_needed:
-            _move(locked, State.APPROVED)
+        elif given >= needed:
+            _move(locked, State.APPROVED, approvals_needed=needed, explanation="")
+        if not approved or given >= needed:
+            telling.decided(locked, by=approver, approved=approved, comment=comment)
         audit.append(
             f"rollback.{decision}",
             tenant=locked.tenant,
@@ -157,7 +158,8 @@ def decide(
             details={
                 "plan_digest": plan_digest,
                 "comment": comment,
-                "approvals": f"{facts.approvals_given(locked)} of {locked.approvals_needed}",
+                "approvals": f"{given} of {needed}",
+                **({"account": account} if account else {}),
             },
         )
     return locked
@@ -262,8 +264,10 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
         }
         if moved:
             _move(locked, State.CONFLICT, verdict=Verdict.CONFLICT, **fields)
+            telling.plan_void(locked, explanation)
         elif any(check.guard == "guard_level" for check in refusing):
             _move(locked, State.CANCELLED, **fields)
+            telling.plan_void(locked, explanation)
         elif locked.glass_id is not None and any(check.guard == "approvals" for check in refusing):
             _move(locked, State.AWAITING_APPROVAL, **fields, glass=None)
         else:
@@ -278,6 +282,8 @@ def refuse_run(rollback: Rollback, checks: Sequence[guards.Check], *, actor: str
             rollback=locked,
             details={"refusals": locked.refusals, **facts.plan_facts(locked)},
         )
+        if locked.state == State.APPROVED and any(check.guard == "approvals" and not check.holds for check in checks):
+            voiding.void_approvals(locked)
     return locked
 
 

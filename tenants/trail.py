@@ -75,13 +75,20 @@ def report(
 
 def actor_name(user: "AbstractBaseUser | AnonymousUser | None") -> str:
     """Say who acts: the user's name, or the account of the machine at a terminal where nobody is signed in."""
-    if user is not None:
-        return user.get_username()
+    return f"terminal ({machine_account()})" if user is None else user.get_username()
+
+
+def machine_account() -> str:
+    """Give the account of the machine under which this process runs."""
     try:
-        account = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):  # a container's user id without a name
-        account = f"uid {os.getuid()}"
-    return f"terminal ({account})"
+        return f"uid {os.getuid()}"
+
+
+def account_at_terminal() -> str:
+    """Give the account of the machine of whoever acts at a terminal, whatever user they name; empty elsewhere."""
+    return machine_account() if source()["part"] == "terminal" else ""
 
 
 _HOST: Final = socket.gethostname()

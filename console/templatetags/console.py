@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 
 from console.icons import ICONS
 from tenants import access
@@ -119,6 +119,15 @@ def ago(value: datetime | None) -> SafeString | str:
     told = "just now" if seconds < 60 else f"{timesince(value, depth=1)} ago"
     exact = f"{utc:%Y-%m-%d %H:%M:%S %Z}"
     return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), exact, told)
+
+
+@register.filter
+def left(value: datetime) -> str:
+    """Tell how long it is until a time, in its two largest units; nothing is left of one that is past."""
+    seconds = (value - timezone.now()).total_seconds()
+    if seconds <= 0:
+        return "no time"
+    return "less than a minute" if seconds < 60 else str(timeuntil(value))
 
 
 @register.filter

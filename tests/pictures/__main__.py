@@ -4,12 +4,14 @@ It starts a demo of its own in a temporary folder, walks the way of the tour in 
 picture for each page that the README shows.
 """
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,10 +83,24 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     alice.get_by_role("link", name="Roll back to v41").first.click()
     take(alice, folder / "plan.png", height=1200)
     alice.get_by_label("Why does it go back?").fill("The Card stolen rule is gone since last night")
+    alice.get_by_label("Type the name of the object").fill("Agent Assist – Billing EMEA")
     alice.get_by_role("button", name="Request").click()
     bob = sign_in(browser, "bob", passwords, dark=True)
     bob.goto(alice.url)
     take(bob, folder / "approve.png", height=1000)
+    # Somebody else writes while Alice and Bob talk: the plan is void, and Bob is asked for the difference alone.
+    bob.get_by_label("Run as soon as approved").uncheck()
+    bob.get_by_role("button", name="Approve").click()
+    somebody_writes()
+    look(alice)
+    alice.get_by_label("Type the name of the object").fill("Agent Assist – Billing EMEA")
+    alice.get_by_role("button", name="Plan again on the new live").click()
+    for night in (False, True):
+        again = sign_in(browser, "bob", passwords, dark=night)
+        again.goto(alice.url)
+        take(again, folder / f"since{'-dark' if night else ''}.png", height=1250)
+        again.close()
+    bob.goto(alice.url)
     bob.get_by_role("button", name="Approve").click()
     alice.get_by_text("Verified").first.wait_for(timeout=60_000)
     take(alice, folder / "result.png", height=1000)
@@ -92,6 +108,30 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     carol.goto("/rollbacks/auditentry/")
     carol.get_by_role("link", name="Write concluded").first.click()
     take(carol, folder / "entry.png", height=1100)
+
+
+def somebody_writes() -> None:
+    """Let somebody else change the object of the tour on the practice platform."""
+    told = {
+        "object": "/api/v2/agentassist/configs/cfg-1",
+        "by": "Ines Duarte",
+        "edits": [{"path": "/content/tags/0", "value": "billing-emea"}],
+    }
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{PRACTICE_PORT}/practice/foreign-write",
+        data=json.dumps(told).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=10):  # noqa: S310
+        pass
+
+
+def look(page: Page) -> None:
+    """Have the console look at live, and come back to the page."""
+    there = page.url
+    page.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+    page.get_by_role("button", name="Look now").first.click()
+    page.goto(there)
 
 
 def walk_the_past(browser: Browser, passwords: dict[str, str], folder: Path) -> None:

@@ -87,6 +87,11 @@ DOCUMENT: Json = {
     "approved_by": [str],
     "break_glass": (dict, type(None)),
     "approved_with": TEXT_OR_NOT,
+    "approvals_needed": int,
+    "may_approve": [str],
+    "succeeds": TEXT_OR_NOT,
+    "expires_at": TEXT_OR_NOT,
+    "ticket": TEXT_OR_NOT,
 }
 PLAN = DOCUMENT | {"id": type(None)}
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from rollbacks import actions, driving, leases, propagation, rollback_page, transitions
+from rollbacks import actions, banners, driving, leases, propagation, transitions
 from rollbacks.models import Approval, AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants.access import Role
@@ -258,7 +258,8 @@ def test_the_difference_is_the_one_that_was_approved_however_live_moves(desk: De
     rollback = desk.request()
 
     def rows() -> str:
-        return main_of(alice.get(address_of(rollback))).split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+        shown = main_of(alice.get(address_of(rollback))).split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+        return shown.replace('"Before (v', '"Now (v')  # the plan is void then, and the page says what was planned
 
     before = rows()
     desk.world.practice.foreign_write(BILLING_PATH)
@@ -266,9 +267,16 @@ def test_the_difference_is_the_one_that_was_approved_however_live_moves(desk: De
     assert rows() == before
 
 
-def test_a_run_that_a_guard_refused_says_so_and_can_be_run_again(desk: Desk, alice: Client) -> None:
+def test_a_run_that_a_guard_refused_says_so_and_waits_for_the_word_that_the_freeze_voided(
+    desk: Desk, alice: Client
+) -> None:
     rollback = desk.approved()
     tenant_actions.freeze(desk.world.northwind, reason="Black Friday", acting_user=desk.world.bob)
+    desk.run(rollback)
+    text = text_of(alice.get(address_of(rollback)))
+    assert "Waiting for approval. Nothing has been sent." in text
+    assert "It waits for approval again: The freeze of Northwind Bank was changed after bob had approved." in text
+    desk.approve(rollback)
     desk.run(rollback)
     text = text_of(alice.get(address_of(rollback)))
     assert "The run was refused. Nothing was sent." in text
@@ -346,7 +354,7 @@ def test_a_change_by_somebody_else_right_after_ours_is_told_with_the_version_tha
 def test_no_end_is_told_better_than_it_was(desk: Desk, state: str, verdict: str, tone: str, said: str) -> None:
     rollback = desk.request()
     rollback.state, rollback.verdict = state, verdict
-    banner = rollback_page.banner_of(rollback, None)
+    banner = banners.banner_of(rollback, None)
     assert (banner.tone, said in banner.headline) == (tone, True)
 
 

@@ -73,7 +73,9 @@ def test_a_window_refuses_a_request_and_one_for_later_waits_for_its_end(desk: De
     assert (rollback.state, [one["guard"] for one in rollback.refusals]) == ("approved", ["freeze"])
     assert desk.writes() == []
     end(window)
-    assert desk.run(rollback).verdict == "verified"
+    waits = desk.run(rollback)
+    assert (waits.state, desk.writes()) == ("awaiting_approval", []), "it was approved while the window was there"
+    assert desk.run(desk.approve(waits)).verdict == "verified"
     assert len(desk.writes()) == 1
 
 
@@ -157,7 +159,9 @@ def test_a_row_that_somebody_has_altered_freezes(desk: Desk) -> None:
     window = add(desk, f"{clock(timedelta(hours=5))} to {clock(timedelta(hours=9))}")
     rollback = desk.approved()
     FreezeWindow.objects.filter(pk=window.pk).update(pattern="never")
-    refused = desk.run(rollback)
+    waits = desk.run(rollback)
+    assert waits.state == "awaiting_approval", "it was approved under another one"
+    refused = desk.run(desk.approve(waits))
     assert "cannot be read" in refused.explanation
     assert desk.writes() == []
 
@@ -182,7 +186,9 @@ def test_an_override_does_not_outlive_a_change_of_the_windows(commander: Desk) -
     rollback = commander.approve(commander.request(later=True))
     override(commander, rollback)
     second = add(commander, closed_for(30), reason="A second freeze")
-    assert commander.run(rollback).refusals
+    waits = commander.run(rollback)
+    assert waits.state == "awaiting_approval"
+    assert commander.run(commander.approve(waits)).refusals, "approved again, under both"
     override(commander, rollback)
     end(second)
     # The windows are those of the first word again, and so is that word: it was for exactly these.

@@ -141,10 +141,10 @@ def test_a_run_that_finds_the_platform_out_of_reach_stays_queued_and_is_tried_ag
 
 def test_a_stale_read_is_only_for_now_and_the_next_fresh_one_decides(desk: Desk) -> None:
     rollback = desk.approved()
+    actions.run_rollback(rollback, acting_user=desk.world.alice)
     desk.world.practice.foreign_write("/api/v2/agentassist/configs/cfg-1")
     look(desk.world.config)
     desk.fault("stale_reads", method="GET", seconds=300, times=10_000)
-    actions.run_rollback(rollback, acting_user=desk.world.alice)
     tasks.sweep_attempts()
     rollback.refresh_from_db()
     assert rollback.state == "approved"

@@ -67,8 +67,12 @@ def addresses(desk: Desk) -> Iterator[tuple[str, dict[str, str], str]]:
     def at(name: str, *args: object) -> str:
         return reverse(f"admin:{name}", args=args)
 
-    yield at("tenants_tenant_freeze", tenant.pk), {"frozen": "yes", "reason": "Release night"}, "approver, operator"
-    yield at("tenants_tenant_edit", tenant.pk), {"name": "Mine"}, "platform owner"
+    yield (
+        at("tenants_tenant_freeze", tenant.pk),
+        {"frozen": "yes", "reason": "Release night"},
+        "administrator, approver, operator",
+    )
+    yield at("tenants_tenant_edit", tenant.pk), {"name": "Mine"}, "administrator"
     yield at("tenants_tenant_delete", tenant.pk), {"post": "yes"}, ""
     yield at("tenants_membership_delete", own.pk), {"post": "yes"}, ""
     yield at("tenants_trackedconfig_track"), {}, ""

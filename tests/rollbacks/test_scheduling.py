@@ -66,11 +66,11 @@ def test_every_guard_is_checked_again_when_it_runs(desk: Desk) -> None:
     rollback = desk.approved()
     schedule(desk, rollback)
     its_time_has_come()
-    window = add(desk)
+    desk.take_away("agentassist:config:write")
     refused = swept(rollback)
-    assert ([one["guard"] for one in refused.refusals], refused.state) == (["freeze"], "approved")
+    assert ([one["guard"] for one in refused.refusals], refused.state) == (["permissions"], "approved")
     assert refused.run_requested_at is None, "it was for that time, and does not start by itself at another"
-    end(window)
+    desk.world.practice.platform.control.set_permissions({"organization": "northwind", "reset": True})
     schedule(desk, rollback)
     desk.world.practice.foreign_write(BILLING_PATH)
     its_time_has_come()
@@ -78,14 +78,23 @@ def test_every_guard_is_checked_again_when_it_runs(desk: Desk) -> None:
     assert desk.writes() == []
 
 
-def test_as_soon_as_it_is_open_runs_when_the_window_ends(desk: Desk) -> None:
-    window = add(desk, closed_for(20))
+@pytest.mark.parametrize("how", ["added", "ended"])
+def test_a_freeze_that_somebody_changes_voids_the_approval_and_the_time_with_it(desk: Desk, how: str) -> None:
+    window = add(desk, closed_for(20)) if how == "ended" else None
     rollback = desk.approve(desk.request(later=True))
-    schedule(desk, rollback, None)
+    schedule(desk, rollback, None if window else 2)
     assert swept(rollback).run_requested_at is None
-    end(window)
-    assert swept(rollback).verdict == "verified"
-    assert len(desk.writes()) == 1
+    if window:
+        end(window)
+    else:
+        add(desk)
+    its_time_has_come()
+    assert swept(rollback).state == "awaiting_approval"
+    assert Schedule.objects.get().end == "void"
+    if window:
+        rollback.refresh_from_db()
+        schedule(desk, desk.approve(rollback), None)
+        assert swept(rollback).verdict == "verified"
 
 
 def test_as_soon_as_it_is_open_runs_when_somebody_overrides_the_freeze(desk: Desk) -> None:
@@ -109,9 +118,9 @@ def test_as_soon_as_it_is_open_runs_when_somebody_overrides_the_freeze(desk: Des
 def test_a_time_at_which_it_cannot_run_is_refused(
     desk: Desk, hours: float | None, window: int | None, why: str
 ) -> None:
-    rollback = desk.approved()
     if window is not None:
         add(desk, closed_for(window))
+    rollback = desk.approve(desk.request(later=True))
     with pytest.raises(actions.NotAllowed, match=f"(?s){why}.*Nothing was scheduled"):
         schedule(desk, rollback, hours)
     assert not Schedule.objects.exists()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
@@ -163,7 +164,13 @@ def _browsers(tenant: Tenant, people: int, address: str) -> list[Browser]:
             Membership.objects.get_or_create(user=user, tenant=tenant, role=role)
         store = SessionStore()
         store.update(
-            {SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: user.get_session_auth_hash()}
+            {
+                SESSION_KEY: str(user.pk),
+                BACKEND_SESSION_KEY: BACKEND,
+                HASH_SESSION_KEY: user.get_session_auth_hash(),
+                # Proved for as long as the crowd is there: an approval does not ask anew who they are.
+                AUTHENTICATION_METHODS_SESSION_KEY: [{"method": "password", "at": time.time() + 86_400}],
+            }
         )
         store.create()
         session = requests.Session()
