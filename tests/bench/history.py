@@ -89,7 +89,7 @@ def _section(rounds: int, load: float) -> str:
 
 
 def _crowd(configs: int, rounds: int) -> None:
-    """Ask what was live in a tenant with very many configurations; where others are at work too, read the processors'."""
+    """Ask what was live in a tenant with very many configurations, and count the work of the processors too."""
     from django.db import connection  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
