@@ -153,7 +153,7 @@ def _run(configs: int, versions: int, rounds: int) -> None:
     _say("   for each version", f"{whole * 1000 / configs / versions:.2f} ms")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        for table in ("tenants_pastvalue", "tenants_versionchanges", "tenants_configindex", "tenants_document"):
+        for table in ("tenants_pastvalue", "tenants_versionchanges", "tenants_configindex"):
             cursor.execute("SELECT pg_total_relation_size(%s)", [table])
             [size] = cursor.fetchone() or [0]
             _say(f"   {table} with its indexes, bytes a version", f"{size / configs / versions:,.0f}")
