@@ -106,7 +106,7 @@ def test_those_who_are_skipped_are_told_at_once_and_whoever_broke_it_is_not(
     broken()
     breaking_glass.run_under_glass(rollback, acting_user=alice)
     applying.apply(rollback.pk, pace=QUICK)
-    kinds = Notice.objects.filter(kind__startswith="glass.").order_by("pk")
+    kinds = Notice.objects.filter(kind__startswith="glass.").order_by("created_at")
     assert [(one.kind, one.people) for one in kinds] == [("glass.broken", ["bob"]), ("glass.used", ["bob"])]
 
 

@@ -127,7 +127,7 @@ def test_it_stops_and_says_so_where_somebody_else_has_written_since(desk: Desk, 
     assert live(desk).version == theirs.version
     assert len(desk.writes()) == 1
     assert actions_of(rollback)[-1] == "confirmation.stopped"
-    told = Notice.objects.filter(kind__startswith="confirmation.").order_by("pk")
+    told = Notice.objects.filter(kind__startswith="confirmation.").order_by("created_at")
     assert [(one.kind, sorted(one.people)) for one in told] == [
         ("confirmation.begun", ["alice", "bob"]),
         ("confirmation.stopped", ["alice", "bob"]),
