@@ -47,7 +47,8 @@ class PeopleAdmin(_Base):
             {
                 "fields": ("is_active", "is_staff", "is_superuser"),
                 "description": "Staff may log in; memberships say which tenants they see. "
-                "A superuser is a platform owner: sees every tenant and holds every role.",
+                "A superuser is a platform owner: sees every tenant and holds every role. "
+                "Who lost a second factor: manage.py sign_in reset USER --as OWNER.",
             },
         ),
     )

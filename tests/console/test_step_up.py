@@ -7,6 +7,7 @@ import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -76,9 +77,12 @@ def test_the_way_leads_through_the_password_back_to_the_page_with_what_was_typed
     assert asked(browser, people.bob) is not None
     asked(browser, people.bob, reason="Undo the price change", password="never kept", note="x")
 
+    before = browser.session.session_key
     right = browser.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": PAGE})
 
     assert (right.status_code, right["Location"]) == (302, PAGE)
+    assert browser.session.session_key != before, "a proof gives the session a new key"
+    assert not Session.objects.filter(pk=before).exists()
     assert asked(browser, people.bob) is None
     assert typed(browser, people.bob, "/another/page/") == {}
     assert typed(browser, people.carol, PAGE) == {}
