@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from rollbacks import freezing, schedules
 from rollbacks.models import FreezeOverride, Rollback, Schedule
 from rollbacks.states import PENDING
@@ -30,6 +32,8 @@ class Timing:
     schedule_sentence: str
     due: datetime | None
     """When it runs, as far as anybody can tell."""
+    left: int
+    """In seconds until then."""
     zone: str
     """In which a time is asked for first."""
 
@@ -43,6 +47,7 @@ def timing_of(rollback: Rollback, user: "User") -> Timing | None:
     freeze = freezing.freeze_of(rollback)
     override = freezing.override_of(rollback, freeze) if pending else None
     schedule = schedules.open_of(rollback)
+    due = None if schedule is None else schedules.due_at(schedule)
     closed = freeze.closed_sentence(rollback.tenant.name) if pending else ""
     return Timing(
         closed=closed,
@@ -55,6 +60,7 @@ def timing_of(rollback: Rollback, user: "User") -> Timing | None:
         and access.may(user, rollback.tenant, *access.OVERRIDES_FREEZE),
         schedule=schedule,
         schedule_sentence="" if schedule is None else schedules.sentence(schedule),
-        due=None if schedule is None else schedules.due_at(schedule),
+        due=due,
+        left=0 if due is None else max(0, round((due - timezone.now()).total_seconds())),
         zone=schedule.zone if schedule is not None else freeze.zone.key,
     )

@@ -1,5 +1,8 @@
 """The pages of freezes: the calendar and its forms, a plan and a rollback under a freeze, its override, its time."""
 
+import io
+import json
+import zipfile
 from datetime import timedelta
 
 import pytest
@@ -132,6 +135,12 @@ def test_the_incident_commander_overrides_a_freeze_on_the_rollbacks_page(
     assert "It holds no more" not in page
     add(desk, closed_for(4), reason="One more")
     assert "It holds no more" in text_of(alice.get(address_of(rollback)))
+    pack = send(alice, address_of(rollback).replace("/change/", "/evidence/"), {})
+    with zipfile.ZipFile(io.BytesIO(pack.content)) as opened:
+        plan = json.loads(opened.read("rollback.json"))["plan"]
+    [told] = plan["freeze_overrides"]
+    assert (told["by"], told["reason"], told["plan_digest"]) == ("carol", WHY, rollback.plan_digest)
+    assert "Quarter end" in told["freeze"]
 
 
 def test_a_run_is_scheduled_counted_down_and_cancelled_on_the_page(desk: Desk, alice: Client, carol: Client) -> None:
