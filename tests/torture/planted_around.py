@@ -35,7 +35,7 @@ PEOPLE: Final = (
         patches=[
             Patch("rollbacks.transitions", "        if locked.expires_at <= now:\n", "        if not now:\n"),
         ],
-        hint=44,
+        hint=28,
         way="people",
     ),
     Mutant(
