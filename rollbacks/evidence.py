@@ -24,6 +24,7 @@ from rollbacks import (
     explaining,
     facts,
     freezing,
+    inquiries,
     merkle,
     schedules,
 )
@@ -58,7 +59,8 @@ be read in one sitting; it says what it checks at its beginning. If you keep the
 webhook), add --checkpoints FILE: then the pack agrees with what you were told at the time.
 
   rollback.json            request, plan, approvals, attempts and sends, laid out for reading; "assumes" says what
-                           the verdict on an attempt rests on where nothing showed it
+                           the verdict on an attempt rests on where nothing showed it; "platform_audit" is how the
+                           platform's own audit stood to it when the pack was made
   entries.jsonl            every entry of this rollback, as it was hashed
   links.jsonl              the digest of every entry of the tenant from the first of these to the last
   checkpoint.json          the signed checkpoint that covers them{covered}
@@ -250,6 +252,7 @@ def _story(rollback: Rollback) -> dict[str, Any]:
         "before": _seen(rollback.base),
         "target": _seen(rollback.target),
         "attempts": [_attempt(attempt) for attempt in rollback.attempts.select_related("step", "read_back")],
+        "platform_audit": [inquiries.facts_of(one) for one in inquiries.of_rollbacks([rollback])],
     }
 
 

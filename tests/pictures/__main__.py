@@ -246,6 +246,47 @@ def walk_the_calendar(browser: Browser, passwords: dict[str, str], folder: Path)
     alice.close()
 
 
+def walk_a_conflict(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Let somebody else write between the approval and the run, and take the conflict's dossier, light and dark."""
+    alice = sign_in(browser, "alice", passwords)
+    alice.goto("/tenants/trackedconfig/?tenant=northwind")
+    alice.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+    alice.get_by_role("link", name="Roll back to v39").first.click()
+    alice.get_by_label("Why does it go back?").fill("Refund offers go out to business customers")
+    alice.get_by_label("Type the name of the object").fill("Agent Assist – Billing EMEA")
+    alice.get_by_role("button", name="Request").click()
+    write = {
+        "organization": "northwind",
+        "object": "/api/v2/agentassist/configs/cfg-1",
+        "by": "Ines Duarte",
+        "edits": [
+            {"path": "/content/description", "value": "Billing in EMEA, with the refunds of the winter campaign."},
+            {"path": "/trafficPercent", "value": 80},
+        ],
+    }
+    elsewhere = urllib.request.Request(
+        f"http://127.0.0.1:{PRACTICE_PORT}/practice/foreign-write",
+        data=json.dumps(write).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(elsewhere, timeout=30).close()  # noqa: S310 - as above
+    bob = sign_in(browser, "bob", passwords)
+    bob.goto(alice.url)
+    bob.get_by_role("button", name="Approve").click()
+    named = alice.get_by_text("named by the platform").first
+    for _ in range(40):
+        alice.goto(alice.url)
+        if named.is_visible():
+            break
+        alice.wait_for_timeout(3000)
+    for dark in (False, True):
+        page = sign_in(browser, "alice", passwords, dark=dark)
+        page.goto(alice.url)
+        page.evaluate("document.querySelector('#conflict').scrollIntoView()")
+        take(page, folder / f"conflict{'-dark' if dark else ''}.png", height=1100)
+        page.close()
+
+
 def main() -> int:
     """Take all pictures and return the exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "pictures"
@@ -260,6 +301,7 @@ def main() -> int:
         walk_back(browser, passwords, folder)
         walk_the_calendar(browser, passwords, folder)
         walk(browser, passwords, folder)
+        walk_a_conflict(browser, passwords, folder)
         walk_the_emergency(browser, passwords, folder)
         browser.close()
     return 0

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pytest_django.fixtures import Settings
 
-from rollbacks import checkpoints, evidence, evidence_verifier, sinks, tasks, verifying
+from rollbacks import checkpoints, evidence, evidence_verifier, inquiries, sinks, tasks, verifying
 from rollbacks.models import AuditEntry, Rollback
 from tenants.access import Role
 from tests import world as making
@@ -65,6 +65,7 @@ def files_of(pack: bytes) -> dict[str, bytes]:
 @pytest.mark.django_db
 def test_a_pack_proves_itself_to_somebody_who_has_only_the_public_key(desk: Desk, folder: Path, tmp_path: Path) -> None:
     rollback = taken(desk)
+    inquiries.sweep()
     out = tmp_path / "evidence.zip"
     ran = run("audit", "evidence", str(rollback.pk), "--output", str(out), "--json")
     assert (ran.code, ran.document["covered"]) == (0, True), ran.err
@@ -85,6 +86,7 @@ def test_a_pack_proves_itself_to_somebody_who_has_only_the_public_key(desk: Desk
     story = json.loads(files["rollback.json"])
     assert (story["reason"], story["requested_by"], story["verdict"]) == (REASON, "alice", "verified")
     assert [one["by"] for one in story["approvals"]] == ["bob"]
+    assert [one["state"] for one in story["platform_audit"]] == ["matched"]
     assert story["attempts"][0]["headers"]["If-Match"] == story["before"]["etag"]
     assert hashlib.sha256(files["body-1"]).hexdigest() == story["attempts"][0]["body_sha256"]
     everything = b"".join(files.values())
