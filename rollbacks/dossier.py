@@ -142,6 +142,8 @@ def again_url(rollback: Rollback) -> str:
     else:
         address = reverse("admin:rollbacks_rollback_plan", args=(rollback.config_id, rollback.target_id))
     chosen = [("only", place) for place in rollback.only] + [("keep", place) for place in rollback.keep]
+    if rollback.confirm_minutes:
+        chosen.append(("confirm", str(rollback.confirm_minutes)))
     return f"{address}?{urlencode([('again', str(rollback.pk)), *chosen])}"
 
 

@@ -191,7 +191,7 @@ def test_the_terminal_shows_the_dossier_and_asks_the_platform_now(desk: Desk) ->
     ran = run("dossier", str(rollback.pk))
     assert ran.code == 0
     assert "not asked yet" in ran.out
-    assert "Plan again: rollback northwind agentassist.config:cfg-1" in ran.out
+    assert f"Plan again on the new live: again {rollback.pk}" in ran.out
     ran = run("attest", "northwind", "--json")
     [told] = ran.document
     assert (ran.code, told["tenant"]) == (0, "northwind")

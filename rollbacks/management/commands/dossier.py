@@ -62,8 +62,7 @@ class Command(TerminalCommand):
         hidden = len(found.rows) - SHOWN_ROWS + found.more
         if hidden > 0:
             self.tell(f"  and {hidden} more places; --json shows them")
-        to = f"--to {rollback.target.version}" if rollback.reverts is None else f"--undo {rollback.reverts.version}"
-        self.tell(f"Plan again: rollback {rollback.tenant.slug} {rollback.config.address} {to} --dry-run")
+        self.tell(f"Plan again on the new live: again {rollback.pk}")
 
 
 def _on_a_line(side: "Value | Missing") -> str:
