@@ -40,21 +40,33 @@ PEOPLE: Final = (
     ),
     Mutant(
         name="a freeze is ignored",
-        breaks="neither T1 nor a send asks whether the tenant is frozen by now",
+        breaks="neither T1 nor a send asks whether the tenant is frozen by now, nor what approvals were given under",
         patches=[
             Patch(
                 "rollbacks.last_checks",
                 "    return guards.check_tenant(frozen=row.frozen,",
                 "    return guards.check_tenant(frozen=False,",
-            )
+            ),
+            Patch(
+                "rollbacks.approving",
+                "        elif approval.circumstances != circumstances:\n",
+                "        elif not circumstances and person.pk is None:\n",
+            ),
         ],
         hint=8,
         way="people",
     ),
     Mutant(
         name="a freeze window is ignored",
-        breaks="neither T1 nor a send asks whether a freeze window has been added by now",
-        patches=[Patch("rollbacks.freezing", "    return check(rollback)\n", '    return guards.check_freeze("")\n')],
+        breaks="neither T1 nor a send asks whether a freeze window has been added by now, or since it was approved",
+        patches=[
+            Patch("rollbacks.freezing", "    return check(rollback)\n", '    return guards.check_freeze("")\n'),
+            Patch(
+                "rollbacks.approving",
+                "        elif approval.circumstances != circumstances:\n",
+                "        elif not circumstances and person.pk is None:\n",
+            ),
+        ],
         hint=146,
         way="people",
     ),
