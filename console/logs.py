@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from tenants.documents.labels import visible
+
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -23,10 +25,26 @@ SHARED: list[Processor] = [
 ]
 
 
+def one_line(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Show what would end a line, steer a terminal or turn the order of what is read as its escape.
+
+    What people and platforms send stands in events; none of it may look like another entry (OWASP ASVS 16.4.1).
+    """
+    for key, value in event.items():
+        if isinstance(value, str) and key not in {"exception", "stack"}:
+            event[key] = visible(value)
+    return event
+
+
 def configuration(*, readable: bool) -> dict[str, Any]:
     """Return the argument of logging.config.dictConfig: readable lines, or JSON."""
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)]
+        [
+            one_line,
+            structlog.dev.ConsoleRenderer(
+                colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
         if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
