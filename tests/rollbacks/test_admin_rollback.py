@@ -258,7 +258,8 @@ def test_the_difference_is_the_one_that_was_approved_however_live_moves(desk: De
     rollback = desk.request()
 
     def rows() -> str:
-        shown = main_of(alice.get(address_of(rollback))).split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+        planned = main_of(alice.get(address_of(rollback))).split('id="what-changes"', 1)[1]
+        shown = planned.split("<tbody>", 1)[1].split("</tbody>", 1)[0]
         return shown.replace('"Before (v', '"Now (v')  # the plan is void then, and the page says what was planned
 
     before = rows()
