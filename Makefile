@@ -19,7 +19,7 @@ test: setup ## Run the everyday tests (ARGS="-k plans" for some of them)
 	@$(BIN)/python -m tests.side_by_side $(ARGS)
 
 slow: setup ## Run the tests that take long: whole processes killed, long pages, memory (ARGS="-k demo" for some)
-	@$(BIN)/python -m pytest -q -m slow --ignore=tests/torture $(ARGS)
+	@$(BIN)/python -m tests.side_by_side --slow $(ARGS)
 
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 

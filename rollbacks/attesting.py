@@ -17,7 +17,8 @@ rests on clocks and on the order in which the platform itself puts its records. 
 How a foreign write is placed. With our own record at P and somebody's at F, P - F is a distance on the platform's clock
 alone. Ours landed between the moment it was sent (`begun`) and the end of the wait (`ended`), so F happened between
 begun - (P - F) and ended - (P - F) by our clock. All of that after our last look (`looked`): in between. All of it
-before: it was in what we read. That what it changed was not in what we read proves nothing, for a further record, which
+before: it was in what we read. A record so near to the base that it may be the base's own, dated late, proves nothing
+either. That what it changed was not in what we read proves nothing, for a further record, which
 has not come yet, may have undone it. Within one millisecond the platform's records have no order.
 """
 
@@ -34,6 +35,8 @@ SLACK: Final = timedelta(milliseconds=500)
 """By so much two clocks may have drifted between a write and the question about it."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 """Records bear whole milliseconds."""
+LAG: Final = timedelta(seconds=1)
+"""By so much later than its write the record of the base may be dated: then it looks like a write after our look."""
 UNKNOWN_CLOCK: Final = timedelta(minutes=2)
 """How far the clocks may be apart where the platform's answers bear no date."""
 
@@ -216,7 +219,8 @@ def _between(deed: Deed, told: Sequence[Record], ours: Record | None, offset: Of
         ):
             continue
         possible.append(one)
-        if one.named and _is_before(one, deed, ours, offset) and _is_after_look(one, deed, ours, offset):
+        placed = _is_before(one, deed, ours, offset) and _is_after_look(one, deed, ours, offset)
+        if one.named and placed and not _may_be_of_the_base(one, deed, offset):
             certain.append(one)
     return _Between(tuple(certain), tuple(possible))
 
@@ -226,6 +230,13 @@ def _is_of_the_base(one: Record, deed: Deed, offset: Offset) -> bool:
     if deed.base_at is not None:
         return one.at <= deed.base_at
     return deed.base_seen is not None and offset.latest(one.at) < deed.base_seen
+
+
+def _may_be_of_the_base(one: Record, deed: Deed, offset: Offset) -> bool:
+    """Say whether it may be the record of the base itself, dated late."""
+    if deed.base_at is not None:
+        return one.at <= deed.base_at + LAG
+    return deed.base_seen is None or offset.earliest(one.at) <= deed.base_seen + LAG
 
 
 def _is_before_look(one: Record, deed: Deed, ours: Record | None, offset: Offset) -> bool:

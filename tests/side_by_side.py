@@ -1,8 +1,9 @@
 """Run the tests as runs of pytest side by side, two for each core: `python -m tests.side_by_side [PYTEST ARGUMENTS]`.
 
-With arguments it is one plain run of pytest with these. Much of the time a test waits for a browser, a worker or the
-database, so two runs keep one core busy. They share the files among them as they go (`tests/claiming.py`), and each has
-a database of its own (`tests/conftest.py`).
+With `--slow` in front it runs those that take too long for every day, and no others. With arguments of pytest it is one
+plain run of pytest with these. Much of the time a test waits for a browser, a worker or the database, so two runs keep
+one core busy. They share the files among them as they go (`tests/claiming.py`), and each has a database of its own
+(`tests/conftest.py`).
 """
 
 import os
@@ -18,15 +19,17 @@ RUNS = min(8, 2 * (os.cpu_count() or 1))
 def main() -> int:
     """Run them, print the first as it goes and the others when they are done; return the worst exit code."""
     pytest = [sys.executable, "-m", "pytest"]
-    if sys.argv[1:]:
-        return subprocess.run([*pytest, *sys.argv[1:]], cwd=CHECKOUT).returncode
+    slow, arguments = sys.argv[1:2] == ["--slow"], [one for one in sys.argv[1:] if one != "--slow"]
+    which = ["-m", "slow" if slow else "not slow", "--ignore=tests/torture"]
+    if arguments:
+        return subprocess.run([*pytest, *(which if slow else []), *arguments], cwd=CHECKOUT).returncode
     with tempfile.TemporaryDirectory(prefix="tests-") as name:
         folder = Path(name)
         claims = folder / "claims"
         claims.mkdir()
         environment = {**os.environ, "TESTS_CLAIMS": str(claims)}
-        # `make slow` runs the slow ones, and `make torture` those that play histories for minutes.
-        command = [*pytest, "-p", "tests.claiming", "-m", "not slow", "--ignore=tests/torture"]
+        # `make torture` runs the ones that play histories for minutes.
+        command = [*pytest, "-p", "tests.claiming", *which]
         others = []
         for number in range(2, RUNS + 1):
             with (folder / f"run-{number}").open("w", encoding="utf-8") as said:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 def test_two_runs_share_the_files_so_that_each_test_runs_once(tmp_path: Path) -> None:
     claims, tests, ran = tmp_path / "claims", tmp_path / "tests", tmp_path / "ran"
     claims.mkdir()

@@ -83,6 +83,7 @@ def test_the_keys_walk_the_changes_and_tell_themselves(night: PageWorld, new_pag
     expect(page.locator("table.diff.unified").first).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360], ids=["desk", "phone"])
 def test_no_page_breaks_the_policy_or_is_wider_than_its_window(

@@ -49,6 +49,7 @@ def enter(page: Page) -> None:
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
+@pytest.mark.slow
 def test_a_passkey_is_added_signs_in_alone_proves_it_again_and_is_the_second_factor_beside_the_password(
     bob: User, new_page: OpenPage
 ) -> None:
@@ -98,6 +99,7 @@ def test_another_browsers_key_opens_nothing(bob: User, new_page: OpenPage) -> No
     page.wait_for_url(lambda url: "/login/" in url)
 
 
+@pytest.mark.slow
 def test_an_app_is_set_up_and_used_without_scripts_in_the_dark(bob: User, new_page: OpenPage) -> None:
     page = new_page(dark=True, script=False)
     enter(page)

@@ -20,6 +20,7 @@ def test_the_table_of_types_is_what_the_catalogue_says() -> None:
     assert (DOCS / "TYPES.md").read_text(encoding="utf-8") == types_table.text(), AGAIN.format("TYPES.md")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_first_minutes_of_an_organization_are_as_the_commands_print_them(
     practice: PracticeServer, monkeypatch: pytest.MonkeyPatch
@@ -33,6 +34,7 @@ def test_the_first_minutes_of_an_organization_are_as_the_commands_print_them(
         assert block in page, f"{AGAIN.format('FIRST_MINUTES.md')} It differs in {name!r}."
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_doctor_of_the_docs_looks_at_what_the_doctor_looks_at(database_url: str, tmp_path: Path) -> None:
     page = (DOCS / "FIRST_MINUTES.md").read_text(encoding="utf-8")

@@ -50,6 +50,7 @@ def test_the_doctor_finds_what_is_missing_and_says_what_to_do(database_url: str,
         assert "fsync" in found["durability"]["message"]
 
 
+@pytest.mark.slow
 def test_a_database_and_a_broker_that_do_not_answer_are_findings_and_no_crash(tmp_path: Path) -> None:
     ended = doctor(
         "--json",
@@ -66,6 +67,7 @@ def test_a_database_and_a_broker_that_do_not_answer_are_findings_and_no_crash(tm
     assert not [name for name in found if name.startswith("check security.")], "the settings are safe as they are"
 
 
+@pytest.mark.slow
 def test_the_doctor_says_which_types_the_operators_own_file_touches(tmp_path: Path) -> None:
     file = tmp_path / "types.toml"
     file.write_text('["routing.queue"]\nimmutable = ["peerId"]\n', encoding="utf-8")
@@ -98,6 +100,7 @@ def test_a_mistake_in_that_file_stops_the_start_by_file_type_and_key(tmp_path: P
     assert ended.stdout == ""
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_schedule_that_has_stopped_is_told_by_what_it_leaves_undone(
     world: World, database_url: str, tmp_path: Path

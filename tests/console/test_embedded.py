@@ -166,6 +166,7 @@ def test_a_folder_too_deep_for_a_socket_works_all_the_same(folder: Path) -> None
     assert not deep.socket_folder.exists()
 
 
+@pytest.mark.slow
 def test_the_last_process_to_leave_stops_the_server(folder: Path) -> None:
     alice, bob = another_user(folder / "data"), another_user(folder / "data")
     server = said(alice)
@@ -177,6 +178,7 @@ def test_the_last_process_to_leave_stops_the_server(folder: Path) -> None:
     assert eventually_gone(server)
 
 
+@pytest.mark.slow
 def test_a_user_killed_with_sigkill_does_not_keep_the_server_from_stopping(folder: Path) -> None:
     alice, bob = another_user(folder / "data"), another_user(folder / "data")
     server = said(alice)

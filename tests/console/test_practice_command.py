@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import requests
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 process.wait(timeout=10)
 
 
+@pytest.mark.slow
 def test_what_was_accepted_survives_kill_9_of_the_process(tmp_path: Path) -> None:
     with running("--data", str(tmp_path)) as (process, url):
         written = requests.post(url + "/practice/foreign-write", json={"object": CONFIG}, timeout=10)
@@ -67,6 +69,7 @@ def test_what_was_accepted_survives_kill_9_of_the_process(tmp_path: Path) -> Non
         assert live.json()["version"] == 43
 
 
+@pytest.mark.slow
 def test_a_terminated_process_ends_in_order() -> None:
     with running() as (process, _):
         process.terminate()
@@ -74,6 +77,7 @@ def test_a_terminated_process_ends_in_order() -> None:
         assert (process.returncode, "stopped" in out, err) == (0, True, "")
 
 
+@pytest.mark.slow
 def test_a_busy_port_is_one_clear_sentence_and_exit_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -83,6 +87,7 @@ def test_a_busy_port_is_one_clear_sentence_and_exit_2() -> None:
         assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_history_that_is_not_there_is_refused_the_same_way(tmp_path: Path) -> None:
     out, err = (refused := command("--port", "0", "--history", str(tmp_path / "none"))).communicate(timeout=30)
     assert (refused.returncode, out, err.count("\n")) == (2, "", 1)

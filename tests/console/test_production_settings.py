@@ -66,12 +66,14 @@ def as_production(*command: str, folder: Path, **more: str) -> subprocess.Comple
     )
 
 
+@pytest.mark.slow
 def test_djangos_checks_for_deployment_find_nothing(tmp_path: Path) -> None:
     checked = as_production("manage.py", "check", "--deploy", "--fail-level", "WARNING", folder=tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "no issues (0 silenced)" in checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_headers_and_cookies_are_those_of_a_console_that_is_reached_over_tls_alone(
     tmp_path: Path, database_url: str

@@ -46,6 +46,7 @@ def test_the_sdk_is_no_dependency_of_the_product() -> None:
     assert "purecloud" not in (CHECKOUT / "requirements.lock").read_text().lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [([], 0, "Skipped"), (["--required"], 1, "Failed")],

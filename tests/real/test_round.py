@@ -21,6 +21,7 @@ def write(folder: Path, *versions: bytes) -> None:
         (folder / f"v{number:04}.json").write_bytes(raw)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_round_proves_the_bytes_and_the_way_back_and_lists_what_is_rightly_refused(tmp_path: Path) -> None:
     write(
@@ -58,6 +59,7 @@ def test_a_round_proves_the_bytes_and_the_way_back_and_lists_what_is_rightly_ref
     assert json.loads(json.dumps(report.to_json()))["passed"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_the_standard_library_reads_and_the_console_does_not_fails_the_round(tmp_path: Path) -> None:
     write(tmp_path / "claims-assist", b'{"greeting": "\\ud83d"}', b'{"greeting": "Welcome"}')

@@ -120,6 +120,9 @@ def test_the_record_of_the_base_itself_is_not_taken_for_somebodys_write_in_betwe
     hasty = replace(DEED, base_at=at(99.95), base_seen=at(99.97), looked=at(99.99))
     assert found(LANDED, record("base", 99.95), deed=hasty).standing is Standing.MATCHED
     assert found(LANDED, record("base", 100.0), deed=hasty).standing is Standing.UNCLEAR
+    unknown = replace(DEED, base_at=None, base_seen=at(99.06), looked=at(99.4))
+    assert found(LANDED, record("base", 100.05), deed=unknown).standing is Standing.UNCLEAR
+    assert found(LANDED, record("theirs", 100.05), deed=replace(unknown, base_seen=at(50))).standing is Standing.FOREIGN
 
 
 def test_without_our_own_record_a_foreign_one_waits_for_it_unless_its_time_is_clear() -> None:

@@ -83,6 +83,7 @@ def test_nothing_is_sent_where_the_setting_went_off_after_the_intent(
     assert not attempt.sends.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_worker_does_not_start_on_such_a_database_and_says_why(database_url: str, tmp_path: Path) -> None:
     # The embedded server of the tests keeps nothing; one of DATABASE_URL may, so the sessions ask it not to.

@@ -126,6 +126,7 @@ def test_another_key_and_words_that_are_none_are_refused(desk: Desk, folder: Pat
     assert check(pack, tmp_path, "--also")[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_two_hundred_changes_to_a_pack_are_each_noticed(desk: Desk, folder: Path) -> None:
     files = files_of(evidence.pack_bytes(taken(desk), actor="carol"))

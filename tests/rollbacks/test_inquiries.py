@@ -180,6 +180,7 @@ def test_a_foreign_write_that_nothing_guarded_against_is_found_between_our_look_
     assert rollback.verdict == "verified"
 
 
+@pytest.mark.slow
 def test_what_is_older_than_two_weeks_takes_the_query_that_runs_and_is_gone_on_with(desk: Desk) -> None:
     inquiry = of_write(desk.run(desk.approved()))
     long_ago = timezone.now() - timedelta(days=40)

@@ -23,6 +23,7 @@ def back_to_today() -> Iterator[None]:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
+@pytest.mark.slow
 def test_each_rollback_of_before_gets_its_one_step_and_its_attempt_points_at_it(
     desk: Desk, back_to_today: None
 ) -> None:

@@ -44,6 +44,7 @@ def test_a_worker_with_a_single_place_does_everything_in_turn(name: str) -> None
     assert places.has_room(name, taken=[], places=1)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_runs_while_the_looks_at_a_dead_organization_hang(
     desk: Desk, database_url: str, tmp_path: Path

@@ -279,6 +279,7 @@ def test_of_two_workers_only_one_looks_and_a_late_one_changes_nothing(
     assert entries(desk) == [("propagation.watched", "ok"), ("propagation.seen", "ok")]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_the_middle_of_a_look_costs_a_lease_and_nothing_else(desk: Desk, database_url: str) -> None:
     switch(desk, propagation_seconds=0)
     watch = applied(desk)

@@ -52,6 +52,7 @@ def entries_of(desk: Desk) -> list[tuple[str, str]]:
 # rollback
 
 
+@pytest.mark.slow
 def test_a_rollback_that_needs_no_approval_is_carried_out_in_this_process(alone: Desk, database_url: str) -> None:
     base, good = alone.world.live_version, alone.good_version
     words = ("rollback", *CONFIG, "--to", str(good), "--reason", REASON, "--ticket", "INC-4711", "--json")
@@ -157,6 +158,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(desk: Desk, words: tuple[str,
     assert desk.writes() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

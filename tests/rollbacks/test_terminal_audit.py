@@ -80,6 +80,7 @@ def test_verify_finds_an_altered_entry_and_is_exit_code_1(bank: Tenant) -> None:
     assert found["message"] in run("audit", "verify").out
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_verify_as_a_process_prints_one_document_wherever_json_stands(database_url: str) -> None:
     append(make_bank())

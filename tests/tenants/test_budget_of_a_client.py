@@ -22,6 +22,7 @@ def back_to_today() -> Iterator[None]:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
+@pytest.mark.slow
 def test_what_was_counted_by_tenant_is_added_up_by_client(practice: PracticeServer, back_to_today: None) -> None:
     bank, shop = (making.make_tenant(practice, slug) for slug in ("northwind", "tailspin"))
     Tenant.objects.filter(pk=shop.pk).update(client_id=bank.client_id)

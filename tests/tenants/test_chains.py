@@ -290,6 +290,7 @@ def test_two_workers_that_keep_the_next_version_of_one_at_once_take_two_places()
     assert chains.read_all([sha(raw) for raw in (first, *raws)]) == {sha(raw): raw for raw in (first, *raws)}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_on_the_way_back_to_before_the_chains_every_document_is_as_it_came() -> None:
     raws = history(7)

@@ -67,6 +67,7 @@ def test_the_commands_run_as_processes_with_their_exit_codes(
     assert b"TENANT TYPE:OBJECT_ID VERSION" in out
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_cannot_be_reached_is_one_sentence(db: None) -> None:
     ran = run_process("tenant", "list", database_url="postgres://nobody@127.0.0.1:9/none")

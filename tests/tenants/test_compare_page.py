@@ -49,6 +49,7 @@ def links_in(text: str) -> list[str]:
     return [unescape(link) for link in re.findall(r'href="([^"]+)"', text)]
 
 
+@pytest.mark.slow
 def test_the_parts_of_hundreds_of_changes_list_each_change_once(
     pages: PageWorld, as_user: Callable[[str], Client]
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_silent_platform_puts_it_off_with_the_reason_and_it_goes_on_later(worl
     assert (row.failures, row.problem) == (0, "")
 
 
+@pytest.mark.slow
 def test_one_service_that_is_silent_for_all_its_types_hides_no_other(world: World, asked: Onboarding) -> None:
     world.practice.add_fault("unavailable_503", path="/api/v2/outbound/", times=None)
 
@@ -161,6 +162,7 @@ def slices(row: Onboarding, number: int, *, seconds: float = 0.0) -> Onboarding:
     return row
 
 
+@pytest.mark.slow
 def test_an_object_without_an_answer_keeps_short_slices_from_no_other(world: World, asked: Onboarding) -> None:
     row = slices(chosen(world, asked, QUEUE), 1)
     first = TrackedConfig.objects.filter(resource_type=QUEUE, looked_at=None).order_by("name", "pk")[0]
@@ -175,6 +177,7 @@ def test_an_object_without_an_answer_keeps_short_slices_from_no_other(world: Wor
     assert slices(row, 1, seconds=60).state == "done"
 
 
+@pytest.mark.slow
 def test_a_list_without_an_answer_keeps_no_other_type_from_being_tracked(world: World, asked: Onboarding) -> None:
     row = chosen(world, asked, ASSIST, QUEUE)
     world.practice.add_fault("unavailable_503", path="/api/v2/agentassist/configs$", times=None)

@@ -146,6 +146,7 @@ print(sent)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_four_processes_together_get_exactly_the_budget(practice: PracticeServer, database_url: str) -> None:
     making.make_tenant(practice, "northwind", requests_a_minute=400)

@@ -69,6 +69,7 @@ def asked(practice: PracticeServer, slug: str = "northwind") -> int:
     return sum(1 for one in practice.requests() if one["path"].rpartition("/")[2] in ids)
 
 
+@pytest.mark.slow
 def test_of_two_hundred_tenants_forty_are_in_trouble_and_the_others_are_all_looked_at(
     practice: PracticeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_sweep_that_spent_its_share_leaves_the_rest_due_and_the_reserve_alone(
     assert connections.connect(tenant, purpose=Purpose.ROLLBACK).organization().name == "Northwind Bank"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("objects", "minutes"), [(10, 5), (900, 5), (2000, 11), (20_000, 111)])
 def test_the_interval_grows_with_the_objects_so_that_the_budget_holds(
     practice: PracticeServer, objects: int, minutes: int

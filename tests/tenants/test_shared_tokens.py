@@ -37,6 +37,7 @@ def client_of(tenant: Tenant) -> OAuthClient:
     return OAuthClient.objects.get(tenant=tenant, client_id=tenant.client_id)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_four_processes_at_once_share_one_token(practice: PracticeServer, database_url: str) -> None:
     tenant = making.make_tenant(practice, "northwind")

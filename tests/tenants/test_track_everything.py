@@ -282,6 +282,7 @@ def test_a_second_run_finds_nothing_left_to_read(world: World) -> None:
     assert not [path for path in paths if path.startswith("/api/v2/routing/queues/")]
 
 
+@pytest.mark.slow
 def test_everything_is_taken_in_with_yes(world: World) -> None:
     ran = run("track", "northwind", "--all", "--yes", "--json")
 
@@ -381,6 +382,7 @@ def test_an_object_that_the_worker_is_reading_is_left_to_it_and_waited_for(world
     assert last.endswith(mine.object_id)  # its claim ended unused, so it was read last
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_ctrl_c_keeps_what_was_read_and_the_next_run_reads_only_the_rest(
     practice: PracticeServer, database_url: str

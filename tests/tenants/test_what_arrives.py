@@ -96,6 +96,7 @@ def everything_kept() -> tuple[int, int]:
 # The corpora
 
 
+@pytest.mark.slow
 def test_every_file_of_the_json_test_suite_is_kept_byte_for_byte_or_refused_with_a_sentence(odd: Odd) -> None:
     wrong: list[str] = []
     forms: dict[str, bytes] = {}
@@ -155,6 +156,7 @@ def test_the_transformations_of_the_suite_are_kept_as_they_came_and_told_apart(o
     assert sorted(len(value["content"]) for value in kept if isinstance(value["content"], dict)) == [2, 2]
 
 
+@pytest.mark.slow
 def test_every_naughty_string_is_kept_as_content_and_as_a_name(odd: Odd) -> None:
     raw = corpus("corpora", "big-list-of-naughty-strings", "blns.json").read_bytes()
     version = 1

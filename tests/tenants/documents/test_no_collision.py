@@ -85,6 +85,7 @@ def test_the_normal_forms_of_a_text_are_as_many_configurations_as_texts(text: st
     assert digest(load(escaped)) == digest(load(json.dumps(text, ensure_ascii=False).encode()))
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.dictionaries(texts, values, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_keys_is_no_difference_and_the_order_of_items_is_one(

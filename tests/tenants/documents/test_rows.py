@@ -213,6 +213,7 @@ def test_an_item_that_moved_and_was_edited_says_both_where_it_is_and_where_it_wa
     assert [(row.note, row.left_behind) for row in rows if row.note] == [(said, False), (said, True)]
 
 
+@pytest.mark.slow
 def test_what_nobody_looks_at_is_not_made() -> None:
     rules: list[Value] = [{"id": f"r{number}", "steps": list(range(50))} for number in range(2000)]
     before: Value = {"rules": rules}
