@@ -1,18 +1,20 @@
 """The pages of people and of groups: who may log in. What they may see is decided by their roles in tenants."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.http import Http404
 
 from tenants import access, entitling, sign_ins
 from tenants.role_pages import GroupForm
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
     _Base = UserAdmin[User]
@@ -28,8 +30,42 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class OwnersOnly:
+    """Pages for platform owners only, without a script."""
+
+    @property
+    def media(self) -> forms.Media:
+        """Load no script: the pages are links and forms."""
+        return forms.Media()
+
+    def get_queryset(self, request: "HttpRequest") -> "QuerySet[Any]":
+        """Give the rows to platform owners; for others there are none, so no answer tells that a number is taken."""
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return rows if access.owns_platform(request.user) else rows.none()
+
+    def _get_obj_does_not_exist_redirect(self, request: "HttpRequest", opts: Any, object_id: str) -> NoReturn:
+        # Django would redirect to the overview with a message.
+        raise Http404(f"There is no such {opts.verbose_name}.")
+
+    def has_module_permission(self, request: "HttpRequest") -> bool:
+        """Let platform owners in."""
+        return access.owns_platform(request.user)
+
+    def has_view_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        """Let platform owners look."""
+        return access.owns_platform(request.user)
+
+    def has_add_permission(self, request: "HttpRequest") -> bool:
+        """Let platform owners add."""
+        return access.owns_platform(request.user)
+
+    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        """Let platform owners change."""
+        return access.owns_platform(request.user)
+
+
 @admin.register(User)
-class PeopleAdmin(_Base):
+class PeopleAdmin(OwnersOnly, _Base):
     """Users, for platform owners only; nobody is deleted, because the trail names them."""
 
     list_display = ("username", "first_name", "last_name", "email", "is_active", "is_superuser", "last_login")
@@ -55,11 +91,6 @@ class PeopleAdmin(_Base):
     readonly_fields = ("last_login",)
     _ACCESS: ClassVar = frozenset({"username", "is_active", "is_staff", "is_superuser"})
 
-    @property
-    def media(self) -> forms.Media:
-        """Load no script: the pages are links and forms."""
-        return forms.Media()
-
     def save_model(self, request: "HttpRequest", obj: User, form: Any, change: Any) -> None:
         """Save the person; what was changed about their access is in the trails of the tenants that they see."""
         told = {name: form.cleaned_data[name] for name in form.changed_data if name in self._ACCESS}
@@ -77,29 +108,13 @@ class PeopleAdmin(_Base):
                 sign_ins.record_change(person, detail={"password": "set"}, acting_user=request.user)
         return answer
 
-    def has_module_permission(self, request: "HttpRequest") -> bool:
-        """Let platform owners in."""
-        return access.owns_platform(request.user)
-
-    def has_view_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
-        """Let platform owners look."""
-        return access.owns_platform(request.user)
-
-    def has_add_permission(self, request: "HttpRequest") -> bool:
-        """Let platform owners add people."""
-        return access.owns_platform(request.user)
-
-    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
-        """Let platform owners change people."""
-        return access.owns_platform(request.user)
-
     def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
         """Say no: a person who left is made inactive."""
         return False
 
 
 @admin.register(Group)
-class GroupAdmin(_GroupBase):
+class GroupAdmin(OwnersOnly, _GroupBase):
     """Groups of people, for platform owners only: model permissions play no part, tenants give them roles."""
 
     form = GroupForm
@@ -110,31 +125,10 @@ class GroupAdmin(_GroupBase):
     show_facets = admin.ShowFacets.NEVER
     actions = None
 
-    @property
-    def media(self) -> forms.Media:
-        """Load no script: the pages are links and forms."""
-        return forms.Media()
-
     def save_model(self, request: "HttpRequest", obj: Group, form: Any, change: Any) -> None:
         """Hand the group to the action; who came and who left is in the trails of its tenants."""
         assert isinstance(request.user, User)  # noqa: S101 - admin_view lets nobody else in
         entitling.keep_group(obj, form.cleaned_data["people"], acting_user=request.user)
-
-    def has_module_permission(self, request: "HttpRequest") -> bool:
-        """Let platform owners in."""
-        return access.owns_platform(request.user)
-
-    def has_view_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
-        """Let platform owners look."""
-        return access.owns_platform(request.user)
-
-    def has_add_permission(self, request: "HttpRequest") -> bool:
-        """Let platform owners add groups."""
-        return access.owns_platform(request.user)
-
-    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
-        """Let platform owners change groups."""
-        return access.owns_platform(request.user)
 
     def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
         """Say no: a group that is no longer needed loses its people and its roles, and the trail names it."""

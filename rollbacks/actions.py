@@ -18,6 +18,7 @@ from rollbacks import (
     confirming,
     driving,
     explaining,
+    frozen,
     guards,
     leases,
     probing,
@@ -27,7 +28,7 @@ from rollbacks import (
 )
 from rollbacks.models import Approval, Attempt, Confirmation, GuardProbe, Rollback
 from rollbacks.states import PENDING, IllegalMove, State
-from rollbacks.surveys import Live, Survey
+from rollbacks.surveys import Survey
 from rollbacks.tasks import apply_rollback_soon
 from rollbacks.verdicts import Verdict
 from tenants import access, connections, tickets, trail
@@ -170,11 +171,22 @@ def request_rollback(
             checks=checks,
         )
         raise RequestRefused(refusals, survey)
-    rollback = _frozen(survey, live, reason=reason, ticket=ticket, acting_user=acting_user, undoes=undoes)
-    if survey.wanted is not None:
-        rollback.only, rollback.keep, rollback.reverts = list(survey.wanted.only), list(survey.wanted.keep), reverts
-    rollback.despite_label, rollback.succeeds = survey.despite_label, succeeds
-    rollback.confirm_minutes = survey.confirm_minutes
+    now = timezone.now()
+    rollback = frozen.of_survey(
+        survey,
+        live,
+        undoes=undoes,
+        succeeds=succeeds,
+        reverts=None if survey.wanted is None else reverts,
+        reason=reason,
+        ticket=ticket,
+        requested_by=acting_user,
+        requester=trail.actor_name(acting_user),
+        asked_by_account=trail.machine_account() if acting_user is None else trail.account_at_terminal(),
+        requested_at=now,
+        expires_at=now + LIFETIME,
+        approvals_needed=config.tenant.approvals_needed,
+    )
     return transitions.open_request(rollback, survey.steps, checks=checks)
 
 
@@ -195,42 +207,6 @@ def _record_refused_request(
                 "refusals": [check.to_json() for check in checks if check.refuses],
             },
         )
-
-
-def _frozen(
-    survey: Survey,
-    live: Live,
-    *,
-    reason: str,
-    ticket: str,
-    acting_user: User | None,
-    undoes: Rollback | None,
-) -> Rollback:
-    now = timezone.now()
-    return Rollback(
-        tenant=survey.config.tenant,
-        config=survey.config,
-        target=survey.target,
-        base=live.snapshot,
-        undoes=undoes,
-        base_version=live.base.version,
-        base_etag=live.base.etag,
-        base_digest=live.base.digest,
-        target_digest=survey.target_digest,
-        expected_version=survey.expected_version,
-        notes=list(survey.notes),
-        guard_level=survey.guard_level,
-        type_profile=survey.rtype.profile,
-        plan_digest=survey.plan_digest,
-        reason=reason,
-        ticket=ticket,
-        requested_by=acting_user,
-        requester=trail.actor_name(acting_user),
-        asked_by_account=trail.machine_account() if acting_user is None else trail.account_at_terminal(),
-        requested_at=now,
-        expires_at=now + LIFETIME,
-        approvals_needed=survey.config.tenant.approvals_needed,
-    )
 
 
 def before(version: Snapshot) -> Snapshot | None:

@@ -10,9 +10,8 @@ from datetime import timedelta
 import structlog
 from django.utils import timezone
 
-from rollbacks import audit, confirming, driving, facts, surveys, transitions
+from rollbacks import audit, confirming, driving, facts, frozen, surveys, transitions
 from rollbacks.models import Confirmation, Rollback
-from rollbacks.surveys import Live, Survey
 from tenants import connections
 from tenants.remote import Platform, Purpose, RemoteError
 from tenants.sealing import CannotUnseal
@@ -71,7 +70,20 @@ def undo_one(confirmation_id: int, *, platform: Platform | None = None, everythi
     elif live is None or survey.refusals or not survey.steps:
         _wait(confirmation, surveys.sentences(survey.checks))
     else:
-        undo = _frozen(rollback, survey, live, reason=reason)
+        now = timezone.now()
+        undo = frozen.of_survey(
+            survey,
+            live,
+            undoes=rollback,
+            reason=reason,
+            ticket=rollback.ticket,
+            requester=audit.CONSOLE,
+            requested_at=now,
+            expires_at=now + LIFETIME,
+            approvals_needed=rollback.approvals_needed,
+            run_requested_at=now,
+            run_requester=audit.CONSOLE,
+        )
         if transitions.open_undo(confirmation, undo, survey.steps, checks=survey.checks):
             return undo
     return None
@@ -88,33 +100,3 @@ def _wait(confirmation: Confirmation, problem: str) -> None:
         confirming.stop(confirmation, f"For {hours} hours something stood in the way of the undo. {problem}")
     else:
         confirming.postpone(confirmation, problem)
-
-
-def _frozen(rollback: Rollback, survey: Survey, live: Live, *, reason: str) -> Rollback:
-    now = timezone.now()
-    return Rollback(
-        tenant=rollback.tenant,
-        config=rollback.config,
-        target=rollback.base,
-        base=live.snapshot,
-        undoes=rollback,
-        base_version=live.base.version,
-        base_etag=live.base.etag,
-        base_digest=live.base.digest,
-        target_digest=survey.target_digest,
-        expected_version=survey.expected_version,
-        notes=list(survey.notes),
-        guard_level=survey.guard_level,
-        type_profile=survey.rtype.profile,
-        plan_digest=survey.plan_digest,
-        despite_label=survey.despite_label,
-        reason=reason,
-        ticket=rollback.ticket,
-        requested_by=None,
-        requester=audit.CONSOLE,
-        requested_at=now,
-        expires_at=now + LIFETIME,
-        approvals_needed=rollback.approvals_needed,
-        run_requested_at=now,
-        run_requester=audit.CONSOLE,
-    )

@@ -20,11 +20,13 @@ from typing import Any, Final
 
 import requests
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
+from django.http import HttpRequest
 from django.urls import reverse
 
 from rollbacks import actions
@@ -168,10 +170,13 @@ def _browsers(tenant: Tenant, people: int, address: str) -> list[Browser]:
                 SESSION_KEY: str(user.pk),
                 BACKEND_SESSION_KEY: BACKEND,
                 HASH_SESSION_KEY: user.get_session_auth_hash(),
-                # Proved for as long as the crowd is there: an approval does not ask anew who they are.
-                AUTHENTICATION_METHODS_SESSION_KEY: [{"method": "password", "at": time.time() + 86_400}],
             }
         )
+        request = HttpRequest()
+        request.session, request.user = store, user
+        record_authentication(request, user, "password")
+        # Proved for as long as the crowd is there: an approval does not ask anew who they are.
+        store[AUTHENTICATION_METHODS_SESSION_KEY][0]["at"] += 86_400
         store.create()
         session = requests.Session()
         session.trust_env = False
