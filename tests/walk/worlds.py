@@ -254,12 +254,19 @@ IGNORED = (
 """What signing in, counting requests and the number of an entry of refused access move."""
 
 
-def state() -> dict[str, str]:
-    """Give the number of rows and a digest of the content of every table."""
+def state(of: Tenant | None = None) -> dict[str, str]:
+    """Give the number of rows and a digest of the content of every table; `of` a tenant only, of those that name it."""
     tables = [name for name in sorted(connection.introspection.table_names()) if name not in IGNORED]
     parts = []
     for name in tables:
-        where = "WHERE action <> 'access.refused'" if name == "rollbacks_auditentry" else ""
+        conditions = ["action <> 'access.refused'"] if name == "rollbacks_auditentry" else []
+        if of is not None:
+            with connection.cursor() as cursor:
+                columns = {column.name for column in connection.introspection.get_table_description(cursor, name)}
+            if "tenant_id" not in columns:
+                continue
+            conditions.append(f"tenant_id = '{of.pk}'")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         parts.append(
             f"SELECT '{name}', count(*), md5(coalesce(string_agg(h, '' ORDER BY h), ''))"  # noqa: S608 - our own tables
             f" FROM (SELECT md5(t::text) AS h FROM {name} t {where}) AS s"
