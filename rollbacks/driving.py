@@ -197,15 +197,17 @@ class _Driver:
         while leases.claim_attempt(self.attempt, lease=self.lease):
             self.attempt.refresh_from_db()
             sends = list(self.attempt.sends.all())
+            # Asked once, before the look: for what becomes due while it looks no room was made, and another look is.
+            due = _seconds_until(sends[-1].retry_at if sends else None, timezone.now()) <= 0
             with contextlib.ExitStack() as at_once:
-                look, decision = self._look_and_judge(sends, at_once)
+                look, decision = self._look_and_judge(sends, at_once, due=due)
                 now = timezone.now()
                 in_doubt = isinstance(decision, Close) and decision.rests_on_one_look and not doubted
                 if isinstance(decision, Close) and not in_doubt:
                     self._close(decision, look, sends=len(sends))
                     break
-                pause = _seconds_until(sends[-1].retry_at if sends else None, now)
-                if isinstance(decision, SendNow) and pause <= 0:
+                pause = max(0.0, _seconds_until(sends[-1].retry_at if sends else None, now))
+                if isinstance(decision, SendNow) and due:
                     if not self._send(look):
                         break
                     wait, doubted = self.pace.first_wait, False
@@ -227,9 +229,12 @@ class _Driver:
         self.attempt.refresh_from_db()
         return self.attempt
 
-    def _look_and_judge(self, sends: Sequence[Send], at_once: contextlib.ExitStack) -> tuple[Look, Decision]:
+    def _look_and_judge(
+        self, sends: Sequence[Send], at_once: contextlib.ExitStack, *, due: bool
+    ) -> tuple[Look, Decision]:
         try:
-            self._make_room(sends, at_once)
+            if due:
+                self._make_room(sends, at_once)
             look = self.looking.look()
         except RemoteError as error:
             look = Look(None, problem=error.sentence)
@@ -252,8 +257,7 @@ class _Driver:
         Nobody must have time to write between the comparison and the send, because nothing would notice (level C).
         """
         outcomes = [_sent(send).outcome for send in sends]
-        due = _seconds_until(sends[-1].retry_at if sends else None, timezone.now()) <= 0
-        if self.guarded.level == "C" and due and may_leave_unfenced(outcomes):
+        if self.guarded.level == "C" and may_leave_unfenced(outcomes):
             connections.check_identity(self.rollback.tenant, self.platform)
             at_once.enter_context(self.platform.at_once(self.looking.requests()))
 

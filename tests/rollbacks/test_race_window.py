@@ -1,10 +1,12 @@
 """Level C: nothing but a comparison guards the write, so nothing that waits stands between the two."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from console.practice.server import PracticeServer
 from rollbacks import applying
@@ -93,6 +95,21 @@ def test_no_wait_for_room_stands_between_the_comparison_and_the_write(queue: Cas
     assert waits.with_an_attempt > 0
     first = rollback.attempts.get().sends.get(number=1)
     assert first.status == 429
+    assert waits.during == 0
+
+
+def test_what_becomes_due_while_live_is_read_is_sent_after_another_look_with_room_made_for_it(queue: Case) -> None:
+    class Slow(Waits):
+        def __call__(self, seconds: float) -> None:
+            super().__call__(seconds)
+            last = Send.objects.order_by("number").last()
+            if last is not None and last.retry_at is not None:
+                time.sleep(max(0.0, (last.retry_at - timezone.now()).total_seconds()))
+
+    waits = Slow(lambda: None)
+    queue.fault("rate_limited_429", retry_after=False)
+    rollback = run(queue, queue.approved(1), waits)
+    assert (rollback.state, rollback.attempts.get().sends.count()) == ("applied", 2)
     assert waits.during == 0
 
 
