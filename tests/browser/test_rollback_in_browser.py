@@ -123,7 +123,6 @@ def test_from_login_to_a_verified_rollback_its_record_and_its_undo(
     assert verifying.verify(night.northwind).holds
 
 
-@pytest.mark.slow
 def test_without_a_script_the_page_of_a_run_reloads_itself_to_the_verdict(
     night: World, at_work: None, new_page: OpenPage, log_in: LogIn
 ) -> None:
@@ -140,7 +139,6 @@ def test_without_a_script_the_page_of_a_run_reloads_itself_to_the_verdict(
     expect(bob.locator(".standing")).to_contain_text("Verified:", timeout=30_000)
 
 
-@pytest.mark.slow
 def test_a_run_is_watched_while_the_platform_takes_its_time(
     night: World, at_work: None, new_page: OpenPage, log_in: LogIn
 ) -> None:
