@@ -41,7 +41,7 @@ from tenants.models import Snapshot, Tenant, TrackedConfig
 from tenants.object_paths import InvalidObjectId
 from tenants.remote.errors import RemoteError
 from tenants.resource_types import catalogue
-from tenants.scoping import ScopedAdmin
+from tenants.scoping import ScopedAdmin, administers_any
 from tenants.search_page import search_page
 from tenants.track_page import chosen_ids, track_page
 from tenants.types_page import types_page
@@ -77,7 +77,7 @@ class TenantAdmin(AsOfViews, ScopedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let platform owners edit tenants, and administrators their own."""
         if obj is None:
-            return access.tenants_with_role(request.user, *access.ADMINISTERS).exists()
+            return administers_any(request)
         return isinstance(obj, Tenant) and access.may(request.user, obj, *access.ADMINISTERS)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
