@@ -2,7 +2,7 @@
 
 import fcntl
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from django.conf import settings
 from django.contrib.auth import user_logged_in
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.http import HttpRequest
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
+from pytest_django.plugin import blocking_manager_key
 
 from console import embedded, sessions
 from console.practice import dispatch, organizations
@@ -94,6 +96,42 @@ def _empty_the_tables_between_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", delete_all)
         yield
+
+
+_USED_ASIDE = pytest.StashKey[list[bool]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _note_what_is_written_aside(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Note whether a test has used the connection aside, whose rows no end of a test's transaction takes back."""
+    used = pytestconfig.stash[_USED_ASIDE] = []
+    opened = aside._Aside.opened
+
+    def noted(asked: aside._Aside) -> BaseDatabaseWrapper:
+        used.append(True)
+        return opened(asked)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aside._Aside, "opened", noted)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Delete what a test has committed aside, once its own transaction is over and holds no lock on it any more.
+
+    A later practice platform may listen where an earlier one did, and then a spent budget would be its own.
+    """
+    yield
+    used = item.config.stash.get(_USED_ASIDE, [])
+    # Where the work had a database of its own, the connection went with it.
+    if used and aside._ASIDE.connection is not None:
+        with item.config.stash[blocking_manager_key].unblock():
+            aside.row(
+                "WITH budgets AS (DELETE FROM tenants_requestbudget) DELETE FROM tenants_oauthclient RETURNING id",
+                {},
+            )
+    used.clear()
 
 
 @pytest.fixture(scope="session")
