@@ -20,7 +20,7 @@ from tenants.models import Tenant, TrackedConfig
 
 log = structlog.get_logger(__name__)
 
-_LIVE_MOVED: Final = frozenset({"config.changed", "config.set_back", "config.first_seen"})
+_LIVE_MOVED: Final = frozenset({"config.changed", "config.set_back", "config.first_seen", "config.vanished"})
 _BASE_OF_APPROVALS: Final = (
     "tenant.changed",
     "tenant.frozen",

@@ -27,10 +27,9 @@ from rollbacks import (
 )
 from rollbacks.models import Rollback
 from tenants import archive, capture, connections, object_paths, references
-from tenants import live as live_object
 from tenants.documents import Difference, InvalidDocument, Value
 from tenants.models import Snapshot, TrackedConfig
-from tenants.remote import Answer, Platform, RemoteError, RemoteUnknown
+from tenants.remote import Answer, ObjectMissing, Platform, RemoteError, RemoteUnknown
 from tenants.resource_types import ResourceType, VersionRule, catalogue, projection
 
 
@@ -105,7 +104,7 @@ def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Sou
     """Read live, keep what was seen, and give it; raises RemoteError or LiveUnreadable."""
     rtype = catalogue.get(config.resource_type)
     try:
-        answer = live_object.read(config, platform)
+        answer = capture.read_to_plan(config, platform)
         look = capture.remember(config, rtype, answer, source=source, now=timezone.now())
         value = archive.value_from(answer.body)
     except archive.UnusableContent as error:
@@ -143,8 +142,7 @@ def take_survey(
     to what is labelled bad; with `confirm_minutes` it is undone unless somebody keeps it; `later` is for a time
     without a freeze. Never raises for what the platform answers: that is a refusal with its sentence.
     """
-    rtype = catalogue.get(config.resource_type)
-    tenant = config.tenant
+    rtype, tenant = catalogue.get(config.resource_type), config.tenant
     live, why_not = _live(config, platform)
     old, recorded_digest, target_problem = _target(config, rtype, target)
     composed: composing.Wanted | None = None
@@ -418,6 +416,8 @@ def _identity(config: TrackedConfig, platform: Platform) -> guards.Check:
 
 def _live_unchanged(planned: Rollback | None, live: Live | None, why_not: Exception | None) -> guards.Check:
     title = guards.TITLES["live_unchanged"]
+    if planned is not None and isinstance(why_not, ObjectMissing):
+        return guards.check_live_unchanged(seen="there", now="", moved=f"it is gone from the platform. {why_not}")
     if live is None:
         unreadable = guards.Check("live_readable", title, guards.Standing.REFUSES, f"{why_not} Nothing was sent.")
         return _as_told(unreadable, why_not)

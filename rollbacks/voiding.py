@@ -50,6 +50,8 @@ def void_planned_on(config: TrackedConfig) -> None:
 
 def why_moved(rollback: Rollback) -> str:
     """Say who moved live since the plan was made; empty while it is, as far as anybody has seen, the plan's base."""
+    if rollback.config.presence == TrackedConfig.Presence.VANISHED:
+        return f"the object is gone from the platform. {rollback.config.presence_detail}"
     live = rollback.config.live
     if live is None or live.pk == rollback.base_id:
         return ""

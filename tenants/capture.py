@@ -4,7 +4,7 @@
      ├──── same version, digest and ETag ─────► unchanged
      ├──── anything newer ────────────────────► first or changed: a snapshot, `live` moves to it
      ├──── an older version ──────────────────► stale: `live` stays (below)
-     ├──── 404, 410 ──────────────────────────► vanished: shown as such, nothing is deleted
+     ├──── 404, 410, and once more so ────────► vanished: shown as such, nothing is deleted
      ├──── 403, not JSON, wrong shape, too big ► unreadable: shown as such, with the reason
      ├──── silence, 5xx, no token ────────────► unreachable: nothing is known; the next look is further away
      └──── 429, no budget, a tenant that is down► unreachable: nothing is known, and the object stays due
@@ -143,16 +143,12 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
     rtype = catalogue.get(config.resource_type)
     try:
         etag = _etag_to_send(config, rtype, now=now) if conditional else None
-        answer = live_object.read(config, platform, if_none_match=etag)
+        answer = _read(config, platform, if_none_match=etag)
         if answer.not_modified:
             return _heartbeat(config, config.live, now=now)
         return _take(config, rtype, answer, platform, now=now)
     except ObjectMissing as error:
-        if config.live_id is None and error.status is not None:
-            never = f"The platform knows no object {config.object_id!r} of this type, and none was ever seen here."
-            return _absent(config, Presence.UNREADABLE, f"{never} Check the id.", error, now=now)
-        presence = Presence.UNREADABLE if config.live_id is None else Presence.VANISHED
-        return _absent(config, presence, error.sentence, error, now=now)
+        return _missing(config, error, now=now)
     except SAYS_NOTHING as error:
         return _unreachable(config, error, now=now)
     except (RemoteRefused, RemoteWrong) as error:
@@ -164,6 +160,25 @@ def look(config: TrackedConfig, platform: "Platform", *, now: datetime, conditio
 def read_live(config: TrackedConfig, platform: "Platform") -> "Answer":
     """Give what is in force now, whole, and remember nothing; raises as `tenants.live.read` does."""
     return live_object.read(config, platform)
+
+
+def read_to_plan(config: TrackedConfig, platform: "Platform") -> "Answer":
+    """Give what is in force now, whole, and remember an object that has vanished; raises as `tenants.live.read` does."""
+    try:
+        return _read(config, platform)
+    except ObjectMissing as error:
+        _missing(config, error, now=timezone.now())
+        raise
+
+
+def _read(config: TrackedConfig, platform: "Platform", *, if_none_match: bytes | None = None) -> "Answer":
+    try:
+        return live_object.read(config, platform, if_none_match=if_none_match)
+    except ObjectMissing:
+        # A gateway's single answer may look so, and every plan is void once an object that was there has vanished.
+        if config.live_id is None or config.presence == Presence.VANISHED:
+            raise
+        return live_object.read(config, platform)
 
 
 def _etag_to_send(config: TrackedConfig, rtype: ResourceType, *, now: datetime) -> bytes | None:
@@ -305,6 +320,14 @@ def _stale(config: TrackedConfig, snapshot: Snapshot | None, *, now: datetime) -
         snapshot=snapshot,
         detail=f"The platform showed {shown}, but {newer} was seen before: the read was stale. Live stays {newer}.",
     )
+
+
+def _missing(config: TrackedConfig, error: ObjectMissing, *, now: datetime) -> Look:
+    if config.live_id is None and error.status is not None:
+        never = f"The platform knows no object {config.object_id!r} of this type, and none was ever seen here."
+        return _absent(config, Presence.UNREADABLE, f"{never} Check the id.", error, now=now)
+    presence = Presence.UNREADABLE if config.live_id is None else Presence.VANISHED
+    return _absent(config, presence, error.sentence, error, now=now)
 
 
 def _absent(

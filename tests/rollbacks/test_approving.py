@@ -227,6 +227,55 @@ def test_a_look_that_sees_live_move_voids_the_plan_at_once(desk: Desk, approved:
     assert desk.writes() == []
 
 
+def gone(desk: Desk, **rule: object) -> None:
+    """Let the platform say that there is no such object, as often as the rule says."""
+    answer = {"status": 404, "code": "not.found", "message": "The requested resource was not found"}
+    desk.world.practice.add_fault("refused", method="GET", path="/configs/cfg-1$", refusal=answer, **rule)
+
+
+@pytest.mark.parametrize("found_by", ["look", "another survey", "sweep"])
+def test_a_plan_of_an_object_that_has_vanished_is_void_at_once(desk: Desk, found_by: str) -> None:
+    rollback, good, config = desk.approved(), desk.good_version, desk.world.config
+    desk.world.practice.platform.control.delete({"object": BILLING_PATH})
+    if found_by == "look":
+        making.look(config)
+    elif found_by == "another survey":
+        with pytest.raises(actions.RequestRefused):
+            desk.request(to=good)
+    else:
+        type(config).objects.filter(pk=config.pk).update(presence="vanished")
+        reviewing.review()
+    rollback.refresh_from_db()
+    assert (rollback.state, rollback.verdict) == ("conflict", "conflict")
+    assert rollback.explanation.startswith("The plan is void: the object is gone from the platform.")
+    assert last_entry(rollback)[0] == "rollback.voided"
+    assert "gone from the platform" in text_of(browser_of(desk.world.bob).get(address_of(rollback)))
+    with pytest.raises(actions.NotAllowed):
+        desk.approve(rollback)
+
+
+def test_one_answer_that_says_so_alone_voids_nothing(desk: Desk) -> None:
+    rollback = desk.approved()
+    gone(desk, times=1)
+    assert making.look(desk.world.config).outcome == "unchanged"
+    rollback.refresh_from_db()
+    assert (rollback.state, desk.world.config.presence) == ("approved", "present")
+    gone(desk, times=1)
+    assert desk.run(rollback).state == "applied"
+
+
+def test_a_run_that_finds_the_object_gone_ends_its_rollback(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.world.practice.platform.control.delete({"object": BILLING_PATH})
+    ended = desk.run(rollback)
+    assert (ended.state, ended.verdict) == ("conflict", "conflict")
+    assert "it is gone from the platform" in ended.explanation
+    assert AuditEntry.objects.filter(rollback=rollback, action="write.not_sent").count() == 1
+    desk.world.config.refresh_from_db()
+    assert desk.world.config.presence == "vanished"
+    assert desk.writes() == []
+
+
 def test_what_a_look_missed_the_sweep_and_the_approval_itself_find(desk: Desk) -> None:
     swept, decided = desk.request(), desk.request(to=desk.good_version - 1)
     live = desk.world.config.snapshots.filter(version=desk.good_version)[0]
