@@ -1,5 +1,7 @@
 """The list of rollbacks and the audit trail: what they find, for whom, and what they say to nonsense."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -129,8 +131,8 @@ def test_the_trail_is_filtered_by_what_who_when_how_and_words(desk: Desk, carol:
     assert entries(carol, f"{TRAIL}?q={correlation_id}") == [seqs["write.outcome"], seqs["write.intent"]]
     assert entries(carol, f"{TRAIL}?q=%23{seqs['write.intent']}+announced") == []
     assert entries(carol, f"{TRAIL}?q=%23{seqs['write.intent']}") == [seqs["write.intent"]]
-    today = f"{timezone.now():%Y-%m-%d}"
-    assert entries(carol, f"{TRAIL}?since={today}&until={today}") == list(range(total, 0, -1))
+    since, until = (f"{timezone.now() - timedelta(days=ago):%Y-%m-%d}" for ago in (1, 0))
+    assert entries(carol, f"{TRAIL}?since={since}&until={until}") == list(range(total, 0, -1))
     assert entries(carol, f"{TRAIL}?until=2020-01-01T00:00") == []
     assert entries(carol, f"{TRAIL}?since=2999-01-01") == []
 

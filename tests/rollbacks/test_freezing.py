@@ -14,7 +14,7 @@ from tenants.models import Membership
 from tests.rollbacks.conftest import QUICK, Desk
 from tests.rollbacks.test_last_moment import begun
 from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
-from tests.rollbacks.test_recovery import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

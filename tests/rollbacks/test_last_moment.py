@@ -12,7 +12,7 @@ from tenants import actions as tenants
 from tenants import connections
 from tests.rollbacks.conftest import QUICK, Desk
 from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
-from tests.rollbacks.test_recovery import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from rollbacks import audit, leases, transitions, verifying
 from rollbacks.models import Attempt, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import Desk
-from tests.rollbacks.test_recovery import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,8 @@ from tenants import reach
 from tenants.models import OAuthClient, TrackedConfig
 from tests import world as making
 from tests.rollbacks.conftest import Desk
-from tests.rollbacks.test_recovery import state_of, until, worker
+from tests.rollbacks.test_recovery import state_of, worker
+from tests.waiting import until
 
 LOOKS, TAKE_INS = "tenants.tasks.sweep_configs", "tenants.tasks.sweep_onboardings"
 APPLY, RECOVER = "rollbacks.tasks.apply_rollback", "rollbacks.tasks.sweep_attempts"

@@ -98,19 +98,22 @@ def test_a_version_is_seen_once_routing_has_followed_and_not_before(desk: Desk) 
     assert (watch.state, watch.active_version, watch.looks) == ("seen", str(watch.version), 2)
 
 
-def test_pauses_grow_and_the_last_look_is_made_at_the_end_of_the_time(desk: Desk, settings: Settings) -> None:
+def test_pauses_grow_and_the_last_look_is_made_at_the_end_of_the_time(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.CONSOLE_PROPAGATION_FIRST_PAUSE, settings.CONSOLE_PROPAGATION_LONGEST_PAUSE = 5, 60
     switch(desk, propagation_seconds=3600)
     watch = applied(desk)
+    now = timezone.now()
+    monkeypatch.setattr(propagation.timezone, "now", lambda: now)
     pauses = []
     for _ in range(8):
-        before = timezone.now()
         watch = looked(watch)
-        pauses.append(int((watch.look_at - before).total_seconds()))
+        pauses.append((watch.look_at - now).total_seconds())
     assert pauses == sorted(pauses)
-    assert pauses[0] >= 5
+    assert pauses[0] == 5
     assert pauses[0] < pauses[3]
-    assert 60 <= pauses[-1] < 120
+    assert pauses[-1] == 60
     PropagationWatch.objects.filter(pk=watch.pk).update(until=timezone.now() + timedelta(seconds=7))
     watch = looked(PropagationWatch.objects.get(pk=watch.pk))
     assert watch.look_at == watch.until

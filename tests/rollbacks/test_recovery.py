@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rollbacks import applying, driving, leases, transitions, verifying
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from rollbacks.verdicts import Verdict
 from tests.rollbacks.conftest import QUICK, Desk
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,14 +24,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 class WorkerDied(BaseException):
     """The worker is gone: not an error that any handler may catch."""
-
-
-def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
-    """Wait until something holds; fail when it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "It did not happen in time."
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def platform() -> Iterator[Platform]:
             login_base=server.url,
             credentials=Credentials(client_id="client-1", client_secret="secret-1"),
             custom_hosts=True,
-            limits=Limits(read_seconds=2, total_seconds=3, tries=1),
+            limits=Limits(tries=1),
             tokens=TokenCache(clock=lambda: 0.0),
         )
     close_idle_connections()

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from console.practice.server import PracticeServer
 from rollbacks.models import AuditEntry
+from tenants import sweeping
 from tenants.models import Snapshot, Tenant, TrackedConfig
 from tests import world as making
 from tests.tenants.running import ROOT, Terminal, run
@@ -369,10 +370,22 @@ def test_a_platform_that_falls_silent_half_way_ends_the_run(world: World) -> Non
     assert stopped.document["report"]["waiting"] == 3
 
 
-def test_an_object_that_the_worker_is_reading_is_left_to_it_and_waited_for(world: World) -> None:
+def test_an_object_that_the_worker_is_reading_is_left_to_it_and_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("track", "northwind", QUEUE, "--all")
     mine = TrackedConfig.objects.filter(resource_type=QUEUE).order_by("name")[0]
-    TrackedConfig.objects.filter(pk=mine.pk).update(next_look_at=timezone.now() + timedelta(seconds=2))
+    TrackedConfig.objects.filter(pk=mine.pk).update(next_look_at=timezone.now() + timedelta(minutes=1))
+
+    class Waited:
+        """The claim ends, unused, while it is waited for."""
+
+        monotonic = time.monotonic
+
+        def sleep(self, _seconds: float) -> None:
+            TrackedConfig.objects.filter(pk=mine.pk).update(next_look_at=timezone.now())
+
+    monkeypatch.setattr(sweeping, "time", Waited())
 
     ran = run("track", "northwind", "--all", "--types", QUEUE, "--json")
 

@@ -112,7 +112,7 @@ def test_a_lone_surrogate_made_by_hand_has_no_form() -> None:
 
 def test_exponents_without_end_cost_nothing() -> None:
     raw = json.dumps(["x"] * 20_000).replace('"x"', "1e999999999").encode()
-    began = time.perf_counter()
+    began = time.thread_time()
     form = canonical_bytes(load(raw))
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
     assert len(form) < 2 * len(raw)

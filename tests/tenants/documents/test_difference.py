@@ -286,9 +286,9 @@ def test_a_document_of_two_hundred_kilobytes_is_compared_at_once() -> None:
     before = {"rules": [rule(number, triggers=["refund", "money back"]) for number in range(2000)]}
     after = {"rules": [rule(9999), *copy.deepcopy(before["rules"])]}
     assert len(json.dumps(before)) > 200_000
-    began = time.perf_counter()
+    began = time.thread_time()
     found = compare(before, after)  # type: ignore[arg-type]
-    assert time.perf_counter() - began < 0.5  # about 5 ms on an idle machine
+    assert time.thread_time() - began < 0.5  # of our own time, whatever else the machine does; it takes about 5 ms
     assert told(found.changes) == [("added", "/rules/0")]
 
 
@@ -299,7 +299,7 @@ def test_lists_that_share_nothing_or_repeat_everything_do_not_take_for_ever() ->
         ([chance.choice("xy") for _ in range(5000)], [chance.choice("xy") for _ in range(5000)]),
         ([{"n": n} for n in range(2000)], [{"n": -n} for n in range(2000)]),
     ]
-    began = time.perf_counter()
+    began = time.thread_time()
     for before, after in pairs:
         assert same(apply_changes(before, compare(before, after)), after)
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10

@@ -204,7 +204,7 @@ def test_a_document_of_five_megabytes_is_read_in_about_a_second() -> None:
     rule = {"id": "6b0d549b", "name": "Refund request", "enabled": True, "minConfidence": 0.55, "priority": 3}
     raw = json.dumps({"rules": [rule] * 50_000}).encode()
     assert len(raw) > 4_500_000
-    began = time.perf_counter()
+    began = time.thread_time()
     load(raw)
-    # Generous, for a busy machine: it takes about a quarter of a second.
-    assert time.perf_counter() - began < 3
+    # Of our own time, and generous: it takes about a quarter of a second.
+    assert time.thread_time() - began < 3

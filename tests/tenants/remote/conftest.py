@@ -10,7 +10,7 @@ from tenants.remote.client import Credentials
 from tenants.remote.tokens import TokenCache
 from tenants.remote.transport import close_idle_connections
 
-QUICK = Limits(connect_seconds=2, read_seconds=2, total_seconds=4, first_pause_seconds=0.01, longest_wait_seconds=3)
+QUICK = Limits(first_pause_seconds=0.01, longest_wait_seconds=3)
 
 Connect = Callable[..., Platform]
 

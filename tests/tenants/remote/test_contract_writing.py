@@ -10,6 +10,7 @@ from console.practice.server import PracticeServer
 from tenants.remote import (
     Answer,
     ConnectionLost,
+    Limits,
     Platform,
     Redirected,
     RemoteUnavailable,
@@ -19,6 +20,7 @@ from tenants.remote import (
     fill_path,
 )
 from tenants.resource_types import Refusal, author_of, classify, get, version_of
+from tests.tenants.remote.conftest import Connect
 
 ASSIST = get("agentassist.config")
 CONFIG = fill_path(ASSIST.object_path, object_id="cfg-1")
@@ -117,13 +119,13 @@ def test_a_write_without_a_usable_answer_is_sent_once_and_nothing_is_claimed(
 
 
 def test_a_write_whose_answer_is_held_back_times_out_and_is_not_repeated(
-    practice: PracticeServer, bank: Platform
+    practice: PracticeServer, bank: Platform, connect: Connect
 ) -> None:
     live = bank.read(CONFIG)
-    practice.add_fault("timeout", method="PUT", path=FAULTY, seconds=5)
+    practice.add_fault("timeout", method="PUT", path=FAULTY, seconds=30)
 
     with pytest.raises(TimedOut, match="Whether it took effect is not known") as late:
-        bank.write("PUT", CONFIG, next_body(live, name="x"), if_match=live.etag)
+        connect(limits=Limits(read_seconds=1)).write("PUT", CONFIG, next_body(live, name="x"), if_match=live.etag)
 
     assert late.value.sent is True
     assert asked(practice, "PUT") == 1

@@ -22,7 +22,7 @@ def walk(server: OddServer, *, pages: int = 50, paging: Paging = Paging.NUMBERED
         login_base=server.url,
         credentials=Credentials(client_id="client-1", client_secret="secret-1"),
         custom_hosts=True,
-        limits=Limits(read_seconds=2, total_seconds=3, tries=1, pages=pages),
+        limits=Limits(tries=1, pages=pages),
         tokens=TokenCache(clock=lambda: 0.0),
     )
     return [json.loads(raw)["id"] for raw in platform.entities(QUEUES, paging=paging)]

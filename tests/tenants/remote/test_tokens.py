@@ -30,7 +30,7 @@ def client_of(server: OddServer) -> Platform:
         login_base=server.url,
         credentials=Credentials(client_id="client-1", client_secret="secret-1"),
         custom_hosts=True,
-        limits=Limits(read_seconds=2, total_seconds=3, tries=1),
+        limits=Limits(tries=1),
         tokens=TokenCache(clock=lambda: 0.0),
     )
 
@@ -103,25 +103,41 @@ def test_the_life_of_a_token_may_be_spelled_as_any_number(spelled: bytes, second
     assert token_in(said, client_id="client-1").lifetime_seconds == seconds
 
 
+class CountedEvent(threading.Event):
+    """An event that knows how many threads have come to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_there = threading.Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.all_there.release()
+        return super().wait(timeout)
+
+
 def test_threads_that_want_a_token_while_its_fetch_fails_share_the_failure() -> None:
     cache = TokenCache(clock=time.monotonic)
     fetches: list[int] = []
     failures: list[RemoteError] = []
-    waiting = threading.Barrier(10)
+    under_way = threading.Event()
 
     def fetch() -> Token:
         fetches.append(1)
-        time.sleep(0.3)
+        landed = cache._flights["client-1"].landed = CountedEvent()
+        under_way.set()
+        for _ in range(9):
+            assert landed.all_there.acquire(timeout=30)
         raise RemoteUnavailable("The login host is busy.", status=503)
 
     def want() -> None:
-        waiting.wait()
         with pytest.raises(RemoteUnavailable, match="busy") as failed:
             cache.get("client-1", fetch)
         failures.append(failed.value)
 
     threads = [threading.Thread(target=want) for _ in range(10)]
-    for thread in threads:
+    threads[0].start()
+    assert under_way.wait(30)
+    for thread in threads[1:]:
         thread.start()
     for thread in threads:
         thread.join()

@@ -31,7 +31,7 @@ from tests.tenants.remote.odd_server import Conversation, OddServer, Talk, http
 
 QUEUE = "/api/v2/routing/queues/q-claims"
 BODY = b'{ "name": "Claims \xe2\x80\x93 night", "version": 7 }\r\n'
-ONCE = Limits(connect_seconds=2, read_seconds=2, total_seconds=3, tries=1)
+ONCE = Limits(tries=1)
 
 
 def client_of(server: OddServer, *, limits: Limits = ONCE, url: str | None = None) -> Platform:
@@ -174,7 +174,7 @@ def test_a_server_that_drips_is_left_at_the_deadline(part: str) -> None:
             platform.write("PUT", QUEUE, BODY, if_match=None)
         took = time.monotonic() - started
 
-    assert took < 2.5
+    assert took < 20, "without the deadline each of the two would have dripped for a minute"
     assert server.lines == [b"GET " + QUEUE.encode(), b"PUT " + QUEUE.encode()]
 
 
@@ -185,7 +185,7 @@ def test_a_silent_server_is_left_after_the_longest_silence() -> None:
         with pytest.raises(TimedOut, match=r"for 0\.3 seconds"):
             client_of(server, limits=limits).read(QUEUE)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "it is left long before the thirty seconds for the whole"
 
 
 # Sizes and encodings
@@ -195,9 +195,9 @@ def test_an_answer_that_announces_too_much_is_not_read_to_its_end() -> None:
     def talk(one: Conversation) -> None:
         one.say(http("200 OK", b"[").replace(b"Content-Length: 1", b"Content-Length: 999999999"))
         one.say(b"0," * 50_000)
-        one.stopping.wait(3)
+        one.stopping.wait(30)
 
-    limits = Limits(read_seconds=2, total_seconds=3, answer_bytes=65_536, tries=1)
+    limits = Limits(answer_bytes=65_536, tries=1)
     with OddServer(talk) as server, pytest.raises(TooLarge, match="65,536 bytes"):
         client_of(server, limits=limits).read(QUEUE)
 
@@ -208,7 +208,7 @@ def test_an_answer_without_an_end_is_left_at_the_size_limit() -> None:
         for _ in range(200):
             one.say(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
 
-    limits = Limits(read_seconds=2, total_seconds=5, answer_bytes=1_000_000, tries=1)
+    limits = Limits(answer_bytes=1_000_000, tries=1)
     with OddServer(talk) as server, pytest.raises(TooLarge):
         client_of(server, limits=limits).read(QUEUE)
 
@@ -234,7 +234,7 @@ def test_a_compression_bomb_is_refused_unopened() -> None:
     ids=["encoded", "too large", "no final status"],
 )
 def test_a_write_whose_answer_cannot_be_read_is_unknown_and_not_repeated(raw: bytes) -> None:
-    limits = Limits(read_seconds=2, total_seconds=3, answer_bytes=65_536)
+    limits = Limits(answer_bytes=65_536)
     again = pytest.raises(RemoteError, match="it was not sent again; read the object")
     with OddServer(saying(raw)) as server, again as unknown:
         client_of(server, limits=limits).write("PUT", QUEUE, BODY, if_match=None)
@@ -387,7 +387,7 @@ def test_a_read_on_a_connection_that_was_closed_while_idle_is_tried_again_with_a
             one.say(http("200 OK", BODY))
 
     with OddServer(talk) as server:
-        platform = client_of(server, limits=Limits(tries=3, read_seconds=2))
+        platform = client_of(server, limits=Limits(tries=3))
         assert platform.read(QUEUE).status == 200
         assert platform.read(QUEUE).status == 200
 
