@@ -105,7 +105,7 @@ def test_pauses_grow_and_the_last_look_is_made_at_the_end_of_the_time(
     switch(desk, propagation_seconds=3600)
     watch = applied(desk)
     now = timezone.now()
-    monkeypatch.setattr(propagation.timezone, "now", lambda: now)
+    monkeypatch.setattr(timezone, "now", lambda: now)
     pauses = []
     for _ in range(8):
         watch = looked(watch)
