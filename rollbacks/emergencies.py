@@ -142,10 +142,14 @@ def use(rollback: Rollback, *, actor: str) -> None:
 
 def lock_open(glass_id: UUID, *, config_id: UUID, user_id: int) -> BrokenGlass | None:
     """Lock a glass in the caller's transaction and give it where it is open, for exactly this object and person."""
-    glass = BrokenGlass.objects.select_for_update(no_key=True, of=("self",)).filter(pk=glass_id).first()
+    glass = _locked(glass_id)
     if glass is None or not is_open(glass) or (glass.config_id, glass.broken_by_id) != (config_id, user_id):
         return None
     return glass
+
+
+def _locked(glass_id: UUID) -> BrokenGlass | None:
+    return BrokenGlass.objects.select_for_update(no_key=True, of=("self",)).filter(pk=glass_id).first()
 
 
 def lock_open_of(rollback: Rollback, user: User) -> BrokenGlass:
@@ -171,6 +175,17 @@ def check(rollback: Rollback) -> guards.Check:
     if not access.may(glass.broken_by, glass.tenant, *access.BREAKS_GLASS):
         return guards.check_glass(f"{glass.breaker} may not break glass in {glass.tenant.name} any more.", "")
     return guards.check_glass("", sentence_of(glass))
+
+
+def check_next(rollback: Rollback) -> guards.Check:
+    """Judge, under the lock of the glass, whether a step of which nothing was sent may still leave under it."""
+    glass = None if rollback.glass_id is None else _locked(rollback.glass_id)
+    if glass is None or is_open(glass):
+        return guards.check_glass("", "")
+    how = f"{glass.breaker}'s glass was open until {glass.until:%H:%M} UTC only."
+    if glass.ended_at is not None and glass.end == BrokenGlass.End.ENDED:
+        how = f"{glass.ender} closed {glass.breaker}'s glass at {glass.ended_at:%H:%M} UTC."
+    return guards.refuse_after_glass(how)
 
 
 def close(glass: BrokenGlass, how: BrokenGlass.End, *, actor: str) -> bool:

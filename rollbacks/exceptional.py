@@ -36,9 +36,13 @@ def context_of(rollback: "Rollback", user: "User") -> dict[str, Any]:
 
 
 def steps_of(rollback: "Rollback", steps: "Sequence[showing.Step]") -> list[showing.Step]:
-    """Give the visible steps of a rollback; what nobody approved is not shown as approved."""
-    skipped = [showing.Step("No approval", "failed") if step.label == "Approval" else step for step in steps]
-    return list(steps) if rollback.glass is None else skipped
+    """Give the visible steps of a rollback; what nobody approved says so, and whether its review is still owed."""
+    glass = rollback.glass
+    if glass is None:
+        return list(steps)
+    review = "review owed" if glass.settled_at is None else "reviewed"
+    skipped = showing.Step(f"Approval skipped, {review}", "skipped")
+    return [skipped if step.label == "Approval" else step for step in steps]
 
 
 def is_under_way(rollback: "Rollback") -> bool:

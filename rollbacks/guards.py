@@ -480,6 +480,11 @@ def check_glass(why_not: str, sentence: str) -> Check:
     return _holds("approvals", sentence)
 
 
+def refuse_after_glass(why: str) -> Check:
+    """Refuse a step that was not begun before the glass was closed."""
+    return _refuses("approvals", f"{why} Nothing more was sent. Plan what is left again, and have it approved.")
+
+
 def approved_with(rollback: str, *, minutes: int | None) -> Check:
     """Hold for the undo that an earlier approval covers, because the option was part of what it signed."""
     return _holds(

@@ -56,6 +56,10 @@ def before_send(attempt: Attempt) -> guards.Check | None:
     outside = freezing.check_locked(attempt.rollback)
     if outside.refuses:
         return outside
+    # What may have been received is brought to its end; what was not begun needs a glass that is open now.
+    glass = None if attempt.sends.exists() else emergencies.check_next(attempt.rollback)
+    if glass is not None and glass.refuses:
+        return glass
     changed = stepping.check_still_signed(attempt)
     return changed if changed.refuses else None
 

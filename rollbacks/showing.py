@@ -176,7 +176,7 @@ class Step:
 
     label: str
     standing: str
-    """done, failed, current or empty."""
+    """done, failed, current, skipped or empty."""
 
 
 def change_rows(changes: Iterable[Change]) -> list[ChangeRow]:

@@ -163,7 +163,7 @@ def read_live(config: TrackedConfig, platform: "Platform") -> "Answer":
 
 
 def read_to_plan(config: TrackedConfig, platform: "Platform") -> "Answer":
-    """Give what is in force now, whole, and remember an object that has vanished; raises as `tenants.live.read` does."""
+    """Give what is in force now, whole, and remember it where the object has vanished; raises as `live.read` does."""
     try:
         return _read(config, platform)
     except ObjectMissing as error:

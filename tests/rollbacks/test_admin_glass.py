@@ -13,7 +13,7 @@ from rollbacks import applying, evidence
 from rollbacks.models import AuditEntry, BrokenGlass, Rollback
 from tenants.access import Role
 from tests.rollbacks.conftest import QUICK, Desk
-from tests.rollbacks.page_reading import address_of, browser_of, send, text_of
+from tests.rollbacks.page_reading import address_of, browser_of, main_of, send, text_of
 from tests.world import PASSWORD, give_roles
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_the_glass_is_broken_used_and_reviewed_from_the_pages_and_everybody_is_t
     for client in (alice, bob, carol):
         told = text_of(client.get(address_of(rollback)))
         assert said in told
-        assert "No approval" in told
+        assert "Approval skipped, review owed" in told
     intent = AuditEntry.objects.get(action="write.intent")
     assert said in text_of(carol.get(address_of(intent)))
     assert rollback.pk in [one.pk for one in Rollback.objects.filter(glass=glass)]
@@ -82,7 +82,9 @@ def test_the_glass_is_broken_used_and_reviewed_from_the_pages_and_everybody_is_t
     short = send(bob, review, {"do": "justified", "comment": "ok"})
     assert (short.status_code, "at least 10 characters" in text_of(short)) == (409, True)
     assert send(bob, review, {"do": "justified", "comment": "The outage was real; Bob"}).status_code == 302
-    assert "Reviewed by bob: justified." in text_of(carol.get(address_of(rollback)))
+    reviewed = carol.get(address_of(rollback))
+    assert "Reviewed by bob: justified." in text_of(reviewed)
+    assert '<li class="skipped">Approval skipped, reviewed</li>' in main_of(reviewed)
     assert WHY[:40] in text_of(carol.get(reverse("admin:rollbacks_brokenglass_changelist")))
     assert "A review is owed" not in text_of(bob.get(reverse("admin:index")))
 

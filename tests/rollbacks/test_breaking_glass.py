@@ -11,12 +11,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from rollbacks import actions, applying, audit, breaking_glass, emergencies, tasks
+from rollbacks import actions, applying, audit, breaking_glass, driving, emergencies, tasks
 from rollbacks.models import AuditEntry, BrokenGlass, Notice, Rollback
 from tenants import actions as tenants
 from tenants.access import Role
 from tenants.models import Membership
 from tests.rollbacks.conftest import QUICK, Desk
+from tests.rollbacks.stepped_world import MESSENGER, bench, steps_of
 from tests.rollbacks.terminal_shapes import DOCUMENT, check_shape, set_pace
 from tests.rollbacks.test_confirming import at_once
 from tests.tenants.running import run
@@ -301,6 +302,31 @@ def test_a_glass_that_is_closed_while_a_run_under_it_begins_is_decided_by_the_lo
     begun = rollback.attempts.exists()
     assert rollback.state == ("applied" if begun else "awaiting_approval")
     assert len(desk.writes()) == len(told("glass.used")) == int(begun)
+
+
+@pytest.mark.parametrize("how", ["expired", "ended"])
+def test_a_glass_that_is_closed_between_two_steps_stops_the_rest_and_says_so(desk: Desk, alice: User, how: str) -> None:
+    found = bench(desk, MESSENGER)
+    rollback = found.request()
+    name = breaking_glass.name_of(found.config)
+    glass = breaking_glass.break_glass(found.config, acting_user=alice, reason=WHY, typed_name=name)
+    breaking_glass.run_under_glass(rollback, acting_user=alice)
+    desk.world.practice.set_switches("northwind", propagation_seconds=3600)
+    slow = driving.Pace(patience=0.0, first_wait=0.01, horizon=600)
+    assert found.run(rollback, pace=slow).state == "applying"
+    desk.world.practice.set_switches("northwind", propagation_seconds=0)
+    if how == "expired":
+        time_is_over(glass)
+    else:
+        breaking_glass.end_glass(glass, acting_user=desk.world.bob)
+    done = found.run(rollback)
+    assert (done.state, done.verdict) == ("failed", "not_applied")
+    assert steps_of(done) == [("write_draft", "verified"), ("publish", "not_applied"), ("repoint", "")]
+    closed = "alice's glass was open until" if how == "expired" else "bob closed alice's glass at"
+    assert closed in done.explanation
+    assert "Nothing more was sent. Plan what is left again, and have it approved." in done.explanation
+    assert "This rollback has not changed what is live." in done.explanation
+    assert found.live.version == 2
 
 
 def test_the_terminal_breaks_runs_ends_and_settles_with_the_same_rules(

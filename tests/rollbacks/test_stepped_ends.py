@@ -100,7 +100,7 @@ def test_the_rollback_that_does_what_another_left_ends_the_drift(desk: Desk) -> 
 
 def test_a_version_that_somebody_publishes_before_ours_is_told_as_theirs(desk: Desk) -> None:
     found = bench(desk, MESSENGER)
-    desk.world.practice.set_switches("northwind", propagation_seconds=1)
+    desk.world.practice.set_switches("northwind", propagation_seconds=3600)
     rollback = found.approved()
     assert found.run(rollback, pace=SLOW).state == "applying"
     desk.world.practice.set_switches("northwind", propagation_seconds=0)
@@ -151,7 +151,7 @@ def test_a_plan_that_restores_single_values_does_not_say_that_it_writes_all_of_t
 def test_a_step_that_a_person_gives_up_leaves_word_of_those_that_stand(desk: Desk) -> None:
     found = bench(desk, MESSENGER)
     rollback = found.approved()
-    desk.world.practice.set_switches("northwind", propagation_seconds=1)
+    desk.world.practice.set_switches("northwind", propagation_seconds=3600)
     assert found.run(rollback, pace=SLOW).state == "applying"
     desk.world.practice.set_switches("northwind", propagation_seconds=0)
     found.fault("drop_after_commit", "POST", "/draft/publish$")
