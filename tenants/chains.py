@@ -1,12 +1,13 @@
 """Exact bytes in and out of the rows of documents, each content once, each packed against the version before it.
 
-    place 0          1          2               49
-    anchor   <────  v42  <────  v43  <──  …  ── full: the next one begins a chain of its own
+    place 0 <── 1 <── 2 <── … <── 19     20 <── 21 <── … <── 39     40 <── …     199: full, the next one begins a chain
+          └───────────────────────────────┘└─────────────────────────┘             of its own
 
 A document leans on an earlier place of its own chain, on any of them: two configurations may share content and go on
-from it. The anchor, and whatever is too unlike the version before it, is packed by itself. So no read takes more than
-`Document.LONGEST_CHAIN` steps, and one query brings all that it needs. Outside a chain a body is the bytes as they
-came; such rows are older than the chains (`repacking` takes them in).
+from it. The anchor, and whatever is too unlike the version before it, is packed by itself. Every `STRIDE` places one
+leans that far back where it is like that, so that a read takes some steps for the strides and some behind the last of
+them, and never more than `Document.LONGEST_CHAIN`; one query brings all that it needs. Outside a chain a body is the
+bytes as they came; such rows are older than the chains (`repacking` takes them in).
 
 The SHA-256 of the exact bytes is the key, and every read proves what it gives against it. Two workers never take one
 place: the second finds it taken and takes the next. What a new document leans on is locked (FOR KEY SHARE) until the
@@ -31,6 +32,8 @@ _LIKE_ENOUGH: Final = 0.8
 _WORTH_A_LOOK: Final = 4
 """Whoever leans and has become so many times smaller is not packed by itself to compare."""
 _TRIES: Final = 5
+STRIDE: Final = 20
+"""A version so many places back costs some hundred bytes; every one of these saves a read as many steps."""
 
 
 class UnusableContent(Exception):
@@ -72,30 +75,34 @@ def keep(raw: bytes, *, after: str | None = None) -> Document:
     sha256 = hashlib.sha256(raw).hexdigest()
     with transaction.atomic(savepoint=False):  # nothing below fails half-way, and a savepoint is two journeys
         if after is not None and (kept := _insert_behind(sha256, raw, after)) is not None:
-            _recent.put(sha256, raw)
+            _recent.put(sha256, raw, kept.place)
             return kept
         for attempt in range(_TRIES):
             kept = _kept(sha256)
             if kept is None:
                 crowded = attempt == _TRIES - 1  # others take every place of that chain: now a chain of its own
-                kept = _insert(sha256, raw, None if after is None or crowded else base_of(after))
+                kept = _insert(sha256, raw, [] if after is None or crowded else bases_of(after))
             if kept is not None:
-                _recent.put(sha256, raw)
+                _recent.put(sha256, raw, kept.place)
                 return kept
     raise UnusableContent(f"Document {sha256[:12]} was not kept: somebody stores and drops it all the time. Try again.")
 
 
 def read(sha256: str) -> bytes:
     """Give the exact bytes of a document with one query, proved; raises UnusableContent when they were changed."""
+    return _with_place(sha256)[0]
+
+
+def _with_place(sha256: str) -> tuple[bytes, int | None]:
     with connection.cursor() as cursor:
-        cursor.execute(_CHAIN_OF_ONE, [hashes.stored(sha256)] * 2)
+        cursor.execute(_CHAIN_OF_ONE, [hashes.stored(sha256)])
         rows = links(cursor.fetchall())
     found = _unpacked(rows, {sha256}).get(sha256)
     if found is None:
         raise UnusableContent(f"There is no document {sha256[:12]} in the database. Restore it from a backup.")
     if isinstance(found, UnusableContent):
         raise found
-    return found
+    return found, rows[0].place
 
 
 def read_all(documents: Collection[str]) -> "dict[str, bytes | UnusableContent]":
@@ -111,13 +118,15 @@ def read_all(documents: Collection[str]) -> "dict[str, bytes | UnusableContent]"
     return _unpacked(rows, set(documents))
 
 
+_BELOW: Final = ", ".join(f"below.{name.strip()}" for name in COLUMNS.split(","))
 _CHAIN_OF_ONE: Final = f"""
-SELECT {COLUMNS} FROM tenants_document WHERE sha256 = %s
-UNION ALL
-SELECT {", ".join(f"link.{name.strip()}" for name in COLUMNS.split(","))}
-FROM tenants_document AS wanted JOIN tenants_document AS link
-  ON link.chain = wanted.chain AND link.place < wanted.place
-WHERE wanted.sha256 = %s AND wanted.leans_on IS NOT NULL
+WITH RECURSIVE link AS (
+    SELECT {COLUMNS} FROM tenants_document WHERE sha256 = %s
+    UNION ALL
+    SELECT {_BELOW} FROM link JOIN tenants_document AS below
+      ON below.chain = link.chain AND below.place = link.leans_on
+)
+SELECT {COLUMNS} FROM link
 """  # noqa: S608 - names of columns
 _CHAINS_OF_SOME: Final = f"""
 WITH ends AS (
@@ -244,18 +253,17 @@ class Base:
     free: int
 
 
-def packed(raw: bytes, base: Base | None) -> tuple[bytes, Base | None]:
-    """Pack the bytes against the base where that is worth it; give the body, and what it leans on."""
-    if base is None:
-        return packing.pack(raw), None
-    content = _recent.get(base.sha256)
-    if content is None:
+def packed(raw: bytes, bases: "Iterable[Base]") -> tuple[bytes, Base | None]:
+    """Pack the bytes against the first base that is worth it; give the body, and what it leans on."""
+    for base in bases:
+        content = _recent.get(base.sha256)
         try:
-            content = read(base.sha256)
+            body, leaning = smaller(raw, content[0] if content is not None else read(base.sha256))
         except UnusableContent:  # what is new must be kept whatever befell the old
-            return packing.pack(raw), None
-    body, leaning = smaller(raw, content)
-    return body, base if leaning else None
+            continue
+        if leaning:
+            return body, base
+    return packing.pack(raw), None
 
 
 def smaller(raw: bytes, content: bytes) -> tuple[bytes, bool]:
@@ -268,21 +276,33 @@ def smaller(raw: bytes, content: bytes) -> tuple[bytes, bool]:
     return body, True
 
 
-def base_of(sha256: str) -> Base | None:
-    """Give the document as a base, and lock it; None where it is in no chain, or its chain is full."""
+def bases_of(sha256: str) -> list[Base]:
+    """Give what may be leaned on behind this document, the best first, and lock it; none where its chain is full.
+
+    Where the free place is that of a stride, first comes the document so far back.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_BASE, (hashes.stored(sha256),))
-        row = cursor.fetchone()
-    if row is None or row[0] is None or row[2] + 1 >= Document.LONGEST_CHAIN:
-        return None
-    return Base(sha256, chain=row[0], place=row[1], free=row[2] + 1)
+        cursor.execute(_BASES, (hashes.stored(sha256), STRIDE, STRIDE))
+        rows = cursor.fetchall()
+    bases = [Base(hashes.shown(key), chain, place, free) for key, chain, place, free in rows]
+    return sorted(bases, key=lambda base: base.place != base.free - STRIDE) if _is_room(bases) else []
 
 
-_BASE: Final = """
-SELECT base.chain, base.place, (SELECT max(place) FROM tenants_document WHERE chain = base.chain)
-FROM tenants_document AS base WHERE base.sha256 = %s FOR KEY SHARE OF base
+def _is_room(bases: list[Base]) -> bool:
+    return all(base.free < Document.LONGEST_CHAIN for base in bases)
+
+
+_BASES: Final = """
+WITH named AS (
+    SELECT chain, place, (SELECT max(place) + 1 FROM tenants_document WHERE chain = link.chain) AS free
+    FROM tenants_document AS link WHERE sha256 = %s AND chain IS NOT NULL
+)
+SELECT base.sha256, base.chain, base.place, named.free
+FROM named JOIN tenants_document AS base ON base.chain = named.chain
+ AND (base.place = named.place OR (named.free %% %s = 0 AND base.place = named.free - %s))
+ORDER BY base.place FOR KEY SHARE OF base
 """
-_SHOWN: Final = ("sha256", "size", "created_at", "chain", "place", "leans_on")
+_SHOWN: Final = ("sha256", "size", "chain", "place", "leans_on")
 
 
 def _kept(sha256: str) -> Document | None:
@@ -298,9 +318,9 @@ def _document(row: "tuple[Any, ...] | None") -> Document | None:
     return None if row is None else Document.from_db(connection.alias, _SHOWN, (hashes.shown(row[0]), *row[1:]))
 
 
-def _insert(sha256: str, raw: bytes, base: Base | None) -> Document | None:
+def _insert(sha256: str, raw: bytes, bases: list[Base]) -> Document | None:
     """Insert a document; None where somebody else has just kept it, or has taken its place in the chain."""
-    body, base = packed(raw, base)
+    body, base = packed(raw, bases)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, (hashes.stored(sha256), body, len(raw), *place_behind(base)))
         return _document(cursor.fetchone())
@@ -312,16 +332,19 @@ def place_behind(base: Base | None) -> tuple[int | None, int, int | None]:
 
 
 _INSERT: Final = f"""
-INSERT INTO tenants_document (sha256, body, size, created_at, chain, place, leans_on)
-VALUES (%s, %s, %s, statement_timestamp(), coalesce(%s, nextval('tenants_document_chain')), %s, %s)
+INSERT INTO tenants_document (sha256, body, size, chain, place, leans_on)
+VALUES (%s, %s, %s, coalesce(%s, nextval('tenants_document_chain')), %s, %s)
 ON CONFLICT DO NOTHING RETURNING {", ".join(_SHOWN)}
 """  # noqa: S608 - names of columns
 
 
 def _insert_behind(sha256: str, raw: bytes, after: str) -> Document | None:
-    """Insert a document with one statement, where what it leans on is in memory; None where that is not all."""
-    content = _recent.get(after)
-    if content is None:
+    """Insert a document right behind the one before, with one statement; None where that is not all there is to do."""
+    try:
+        content, place = _recent.get(after) or _with_place(after)
+    except UnusableContent:
+        return None
+    if place is None or (place + 1) % STRIDE == 0 or place + 1 >= Document.LONGEST_CHAIN:
         return None
     body, leaning = smaller(raw, content)
     if not leaning:
@@ -337,16 +360,17 @@ WITH base AS (
     SELECT chain, place, (SELECT max(place) + 1 FROM tenants_document WHERE chain = link.chain) AS free
     FROM tenants_document AS link WHERE sha256 = %s AND chain IS NOT NULL FOR KEY SHARE OF link
 )
-INSERT INTO tenants_document (sha256, body, size, created_at, chain, place, leans_on)
-SELECT %s, %s, %s, statement_timestamp(), chain, free, place FROM base WHERE free < %s
+INSERT INTO tenants_document (sha256, body, size, chain, place, leans_on)
+SELECT %s, %s, %s, chain, free, place FROM base WHERE free < %s
 ON CONFLICT DO NOTHING RETURNING {", ".join(_SHOWN)}
 """  # noqa: S608 - names of columns
 
 
 class _Recent:
-    """The bytes that this process kept or leaned on last, so that the next version need not unpack a chain.
+    """The bytes that this process kept last, so that the next version need not unpack a chain, and their places.
 
-    Bytes under their SHA-256 never change, so nothing here can be out of date.
+    Bytes under their SHA-256 never change, so they cannot be out of date. A place may be: it only tells what is worth
+    trying first, and the database decides.
     """
 
     LARGEST: Final = 1024 * 1024
@@ -354,26 +378,31 @@ class _Recent:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._held: OrderedDict[str, tuple[bytes, int | None]] = OrderedDict()
         self._size = 0
 
-    def get(self, sha256: str) -> bytes | None:
+    def get(self, sha256: str) -> tuple[bytes, int | None] | None:
         with self._lock:
-            raw = self._held.get(sha256)
-            if raw is not None:
+            found = self._held.get(sha256)
+            if found is not None:
                 self._held.move_to_end(sha256)
-            return raw
+            return found
 
-    def put(self, sha256: str, raw: bytes) -> None:
+    def put(self, sha256: str, raw: bytes, place: int | None) -> None:
         if len(raw) > self.LARGEST:
             return
         with self._lock:
             if sha256 not in self._held:
                 self._size += len(raw)
-            self._held[sha256] = raw
+            self._held[sha256] = raw, place
             self._held.move_to_end(sha256)
             while self._size > self.LIMIT:
-                self._size -= len(self._held.popitem(last=False)[1])
+                self._size -= len(self._held.popitem(last=False)[1][0])
+
+    def forget(self, sha256: str) -> None:
+        with self._lock:
+            found = self._held.pop(sha256, None)
+            self._size -= len(found[0]) if found is not None else 0
 
     def clear(self) -> None:
         with self._lock:

@@ -388,12 +388,11 @@ class Document(models.Model):
     places at most, and what others lean on cannot be deleted: the database itself refuses a broken chain.
     """
 
-    LONGEST_CHAIN: ClassVar = 50
+    LONGEST_CHAIN: ClassVar = 200
 
     sha256 = Sha256Field(primary_key=True, help_text="Of the bytes themselves.")
     body = models.BinaryField()
     size = models.PositiveIntegerField(help_text="Of the bytes themselves, in bytes.")
-    created_at = models.DateTimeField(auto_now_add=True)
     chain = models.IntegerField(null=True, editable=False, help_text="Empty: the body is not packed.")
     place = models.SmallIntegerField(null=True, editable=False, help_text="In the chain, from 0.")
     leans_on = models.SmallIntegerField(
@@ -401,14 +400,14 @@ class Document(models.Model):
     )
 
     class Meta:
-        # Migrations 0009 and 0012 add what Django cannot say: (chain, leans_on) is a foreign key to (chain, place), and
-        # a SHA-256 has 32 bytes.
+        # Migrations 0009, 0012 and 0013 add what Django cannot say: (chain, leans_on) is a foreign key to (chain,
+        # place), a SHA-256 has 32 bytes, and a body stays in its row as long as it fits there.
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("chain", "place"), name="document_place_once"),
             models.CheckConstraint(
                 name="document_place_in_chain",
                 condition=Q(chain__isnull=True, place__isnull=True, leans_on__isnull=True)
-                | Q(chain__isnull=False, place__isnull=False, place__range=(0, 49)),
+                | Q(chain__isnull=False, place__isnull=False, place__range=(0, 199)),
             ),
             models.CheckConstraint(
                 name="document_leans_on_earlier",

@@ -136,7 +136,7 @@ def take_in(document: str, *, after: str | None) -> bool:
                 if cursor.fetchone() is None:
                     return False
             raw = chains.read(document)
-            body, base = chains.packed(raw, chains.base_of(after) if after is not None else None)
+            body, base = chains.packed(raw, chains.bases_of(after) if after is not None else [])
             content = chains.read(base.sha256) if base is not None else None
             prove(body, raw, document, base=content)
             with connection.cursor() as cursor:

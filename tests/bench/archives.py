@@ -153,7 +153,7 @@ def measure_ours(run: Run) -> None:
         for number, raw in enumerate(raws):
             forgetful = number % 2 == 1
             if forgetful:
-                chains._recent.clear()
+                chains._recent.forget(last[number])
             (cold if forgetful else ours).writes.append(_seconds(keep, number, raw))
             rows.writes.append(_seconds(keep_plain, number, raw))
     _read_back(run, plain, documents)
@@ -320,8 +320,8 @@ def section(run: Run) -> str:
         "",
         (
             f"Of ours {run.bodies / total:,.0f} bytes a version are the packed bodies, {run.raw / run.bodies:.0f} times"
-            " smaller than they came; the rest is rows and indexes: the SHA-256, the size, the moment, the place in the"
-            f" chain. A write of ours whose predecessor is not in memory takes {_ms(cold.writes)} ms."
+            " smaller than they came; the rest is rows and indexes: the SHA-256, the size, the place in the chain."
+            f" A write of ours whose predecessor is not in memory takes {_ms(cold.writes)} ms."
         ),
         "",
         *(f"- {sentence}" for sentence in _reached(run.kept, ours, cold, row)),
