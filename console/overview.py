@@ -16,6 +16,7 @@ from rollbacks import attestations, checkpointing, confirming, emergencies, prop
 from rollbacks.models import AuditEntry, BrokenGlass, Confirmation, PropagationWatch, Rollback
 from rollbacks.waiting import asked_again, waiting_for
 from tenants import access, comparing, drift, labelling
+from tenants.access import Role
 from tenants.models import Snapshot, Tenant, TrackedConfig
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ SHOWN_ABSENT: Final = 5
 SHOWN_ROLLBACKS: Final = 6
 SHOWN_ENTRIES: Final = 10
 SHOWN_UNATTESTED: Final = 4
+
+_ROUTINE: Final = ("login.succeeded", "login.ended", "step_up.succeeded")
+"""Left out of what happened last: each sign-in is an entry in every tenant of the person, and hides what was done."""
 
 _OPEN_STATES: Final = (
     Rollback.State.AWAITING_APPROVAL,
@@ -44,7 +48,7 @@ class Drifted:
     summary: comparing.Summary | None
     """What changed, in a few lines; None where one of the two documents cannot be compared."""
     known_good: Snapshot | None
-    """The version to go back to, where one is known."""
+    """The version to go back to, where one is known and the user may ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,10 @@ class Overview:
 
 def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     """Read what the user may see of all tenants."""
-    tenants = list(access.tenants_of(user).only("id", "name", "slug", "frozen", "frozen_reason"))
+    may_ask = Exists(access.tenants_with_role(user, Role.OPERATOR).filter(pk=OuterRef("pk")))
+    tenants = list(
+        access.tenants_of(user).annotate(may_ask=may_ask).only("id", "name", "slug", "frozen", "frozen_reason")
+    )
     configs = access.configs_of(user)
     absent = Q(presence__in=(TrackedConfig.Presence.VANISHED, TrackedConfig.Presence.UNREADABLE))
     not_seen = Exists(PropagationWatch.objects.filter(propagation.not_seen(), config=OuterRef("pk")))
@@ -101,7 +108,9 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         .order_by(Coalesce("live__written_at", "live__captured_at").desc(), "name")[:SHOWN_DRIFTED]
     )
     bad = list(labelling.with_bad_live(configs).select_related("tenant", "live").order_by("-changed_at")[:SHOWN_BAD])
-    good = labelling.last_known_good_of([*bad, *attention]) if bad or attention else {}
+    operated = {tenant.pk for tenant in tenants if tenant.may_ask}
+    mine = [config for config in (*bad, *attention) if config.tenant_id in operated]
+    good = labelling.last_known_good_of(mine) if mine else {}
     against = labelling.against_live_of(bad) if bad else {}
     waiting = waiting_for(user)
     open_rollbacks = (
@@ -130,6 +139,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         rollbacks=list(open_rollbacks[:SHOWN_ROLLBACKS]),
         entries=list(
             AuditEntry.objects.filter(tenant__in=access.tenants_of(user))
+            .exclude(action__in=_ROUTINE)
             .select_related("tenant", "config")
             .defer("payload")
             .order_by("-at", "-seq")[:SHOWN_ENTRIES]

@@ -42,8 +42,9 @@ def navigation(context: template.Context) -> dict[str, Any]:
 class Band:
     """What a page says of where it acts: production, sandbox, or both of them in one list."""
 
-    production: tuple[str, ...]
-    sandbox: tuple[str, ...]
+    production: str
+    """The tenants that are named, in words; empty where there is none."""
+    sandbox: str
 
 
 @register.inclusion_tag("console/band.html", takes_context=True)
@@ -52,8 +53,8 @@ def environment_band(context: template.Context) -> dict[str, Any]:
     found = _tenants_of_page(context)
     return {
         "band": Band(
-            production=tuple(one.name for one in found if one.environment == Tenant.Environment.PRODUCTION),
-            sandbox=tuple(one.name for one in found if one.environment == Tenant.Environment.SANDBOX),
+            production=_named([one.name for one in found if one.environment == Tenant.Environment.PRODUCTION]),
+            sandbox=_named([one.name for one in found if one.environment == Tenant.Environment.SANDBOX]),
         )
     }
 
@@ -64,6 +65,11 @@ def environment_mark(tenant: Tenant) -> SafeString | str:
     if not tenant.environment:
         return ""
     return format_html('<span class="env-mark {}">{}</span>', tenant.environment, tenant.get_environment_display())
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _NAMED_IN_BAND
+    return ", ".join(names[:_NAMED_IN_BAND]) + (f" and {more} more" if more > 0 else "")
 
 
 def _tenants_of_page(context: template.Context) -> list[Tenant]:
@@ -83,15 +89,25 @@ def _tenants_of_page(context: template.Context) -> list[Tenant]:
     return list(listed.filter(slug=one) if one else listed)
 
 
+_NAMED_IN_BAND = 4
+"""Of hundreds of tenants nobody reads the names, and the page would begin below the first screen."""
+
 _LISTS = frozenset(
     {
         "index",
         "tenants_tenant_changelist",
         "tenants_membership_changelist",
+        "tenants_membership_add",
+        "tenants_grouprole_changelist",
+        "tenants_grouprole_add",
+        "tenants_claimrole_changelist",
+        "tenants_claimrole_add",
         "tenants_trackedconfig_changelist",
         "tenants_trackedconfig_track",
         "rollbacks_rollback_changelist",
         "rollbacks_guardprobe_changelist",
+        "rollbacks_freezewindow_changelist",
+        "rollbacks_brokenglass_changelist",
         "rollbacks_auditentry_changelist",
     }
 )

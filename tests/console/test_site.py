@@ -10,8 +10,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from console.overview import overview
-from rollbacks.models import Approval, Rollback
+from rollbacks.models import Approval, AuditEntry, Rollback
 from rollbacks.waiting import waiting_for
+from tenants import sign_ins
 from tenants.models import TrackedConfig
 from tests import page_world
 from tests.page_world import PageWorld
@@ -81,6 +82,13 @@ def test_the_numbers_count_only_what_the_user_may_see(night: PageWorld) -> None:
     for name, tenants, configs, drifted in (("alice", 1, 1, 1), ("dana", 1, 8, 3), ("rae", 2, 9, 4)):
         seen = overview(night.people[name])
         assert (seen.tenants, seen.configs, seen.drifted) == (tenants, configs, drifted), name
+
+
+def test_signing_in_is_in_the_trail_and_does_not_push_what_was_done_off_the_overview(night: PageWorld) -> None:
+    sign_ins.record_sign_in(night.people["alice"])
+    sign_ins.record_refused_sign_in("alice")
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"login.succeeded", "login.failed"}
+    assert [entry.action for entry in overview(night.people["alice"]).entries] == ["login.failed"]
 
 
 def test_a_rollback_waits_for_approvers_who_neither_asked_nor_decided(night: PageWorld) -> None:

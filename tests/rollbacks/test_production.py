@@ -10,6 +10,7 @@ from rollbacks import actions
 from rollbacks.models import AuditEntry, Rollback
 from tenants.models import Tenant
 from tenants.terminal import ExitCode
+from tests.page_world import tenant as add_tenant
 from tests.rollbacks.conftest import REASON, Desk
 from tests.rollbacks.page_reading import browser_of, send, text_of
 from tests.tenants.running import run
@@ -112,6 +113,8 @@ def test_every_page_of_a_tenant_says_in_words_where_it_acts(desk: Desk, producti
         reverse("admin:rollbacks_guardprobe_of_config", args=(config.pk,)),
         reverse("admin:rollbacks_auditentry_change", args=(AuditEntry.objects.filter(tenant=production)[0].pk,)),
         f"{reverse('admin:rollbacks_rollback_changelist')}?tenant=northwind",
+        f"{reverse('admin:rollbacks_freezewindow_changelist')}?tenant=northwind",
+        reverse("admin:rollbacks_brokenglass_of_config", args=(config.pk,)),
     ]
     for address in of_tenant:
         band = band_of(client, address)
@@ -119,7 +122,8 @@ def test_every_page_of_a_tenant_says_in_words_where_it_acts(desk: Desk, producti
         assert "SANDBOX" not in band, address
     assert "SANDBOX" in band_of(client, reverse("admin:tenants_tenant_change", args=(desk.world.tailspin.pk,)))
     lists = ["tenants_tenant", "tenants_trackedconfig", "tenants_membership", "rollbacks_rollback"]
-    lists += ["rollbacks_auditentry", "rollbacks_guardprobe"]
+    lists += ["rollbacks_auditentry", "rollbacks_guardprobe", "rollbacks_freezewindow", "rollbacks_brokenglass"]
+    lists += ["tenants_grouprole", "tenants_claimrole"]
     for address in (reverse("admin:index"), *(reverse(f"admin:{name}_changelist") for name in lists)):
         band = band_of(client, address)
         assert "PRODUCTION</strong> <span>Northwind Bank:" in band, address
@@ -128,6 +132,15 @@ def test_every_page_of_a_tenant_says_in_words_where_it_acts(desk: Desk, producti
         page = client.get(reverse(f"admin:{name}_changelist")).content.decode()
         assert '<span class="env-mark production">production</span>' in page, name
     assert band_of(client, reverse("admin:auth_user_changelist")) == ""
+
+
+def test_a_band_of_many_tenants_names_the_first_of_them_and_counts_the_others(desk: Desk) -> None:
+    for number in range(7):
+        add_tenant(f"branch-{number}", f"Branch {number}", environment="production")
+    desk.world.alice.is_superuser = True
+    desk.world.alice.save()
+    band = band_of(browser_of(desk.world.alice), reverse("admin:index"))
+    assert "<span>Branch 0, Branch 1, Branch 2, Branch 3 and 3 more: what is sent here" in band
 
 
 def test_a_tenant_that_is_neither_has_no_band(desk: Desk) -> None:

@@ -229,7 +229,9 @@ def test_people_label_on_the_page_of_a_version_and_every_page_shows_it(
     compare = carol.get(reverse("admin:tenants_trackedconfig_compare", args=[pages.billing.pk])).content.decode()
     assert "last known good (v41)" in compare
     assert "· bad</option>" in compare
+    assert "Roll back to last known good (v41)" in alice.get(reverse("admin:index")).content.decode()
     overview = carol.get(reverse("admin:index")).content.decode()
+    assert "Roll back to last known good" not in overview, "carol may not ask for it"
     assert "labelled bad</span>" in overview
 
     alice.post(address(pages, 42, "label"), {"label": "withdraw", "reason": "it was the queue"})
