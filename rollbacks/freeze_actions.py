@@ -5,8 +5,13 @@ is for everybody who may freeze; what opens (an allow window, the end of a windo
 and for whoever added the window.
 """
 
+from collections.abc import Iterable
+from functools import partial
+from uuid import UUID
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from rollbacks import actions, audit, freezing, reviewing, transitions, windows
@@ -68,10 +73,10 @@ def add_window(
             "out. No window was added."
         )
     with transaction.atomic():
-        _lock(tenant)
+        concerned = _lock_organization(tenant)
         row.save(force_insert=True)
         audit.append("freeze.added", tenant=tenant, actor=row.setter, config=config, details=freezing.window_facts(row))
-        transaction.on_commit(lambda: reviewing.review(tenant.pk), robust=True)
+        _review_soon(concerned)
     return row
 
 
@@ -82,7 +87,7 @@ def end_window(window: FreezeWindow, *, reason: str, acting_user: User | None) -
     reason = _reason(reason, undone="The window was not ended")
     ender = trail.actor_name(acting_user)
     with transaction.atomic():
-        _lock(window.tenant)
+        concerned = _lock_organization(window.tenant)
         ended = FreezeWindow.objects.filter(pk=window.pk, ended_at__isnull=True).update(
             ended_at=timezone.now(), ender=ender, end_reason=reason
         )
@@ -96,7 +101,7 @@ def end_window(window: FreezeWindow, *, reason: str, acting_user: User | None) -
             config=window.config,
             details={**freezing.window_facts(window), "end_reason": reason},
         )
-        transaction.on_commit(lambda: reviewing.review(window.tenant_id), robust=True)
+        _review_soon(concerned)
     return window
 
 
@@ -115,7 +120,9 @@ def override_freeze(rollback: Rollback, *, reason: str, acting_user: User) -> Fr
             raise NotAllowed(f"This rollback is {locked.get_state_display()}. Nothing was overridden.")
         freeze = freezing.freeze_of(locked)
         if freeze.unreadable:
-            raise NotAllowed(f"{freeze.closed_sentence(locked.tenant.name)} Nothing was overridden; end that window.")
+            raise NotAllowed(f"{freeze.closed_sentence()} Nothing was overridden; end that window.")
+        if freeze.is_of_another:
+            raise NotAllowed(f"{freeze.closed_sentence()} Nothing was overridden; ask them to end it.")
         if freeze.standing.open:
             raise NotAllowed("No freeze window is on for this rollback. Nothing was overridden.")
         override = FreezeOverride.objects.create(
@@ -124,7 +131,7 @@ def override_freeze(rollback: Rollback, *, reason: str, acting_user: User) -> Fr
             plan_digest=locked.plan_digest,
             freeze_digest=freeze.digest,
             until=freeze.until,
-            freeze=freeze.closed_sentence(locked.tenant.name),
+            freeze=freeze.closed_sentence(),
             reason=reason,
             overridden_at=freeze.at,
         )
@@ -144,6 +151,20 @@ def override_freeze(rollback: Rollback, *, reason: str, acting_user: User) -> Fr
 
 def _lock(tenant: Tenant) -> None:
     Tenant.objects.select_for_update(no_key=True).only("pk").get(pk=tenant.pk)
+
+
+def _lock_organization(tenant: Tenant) -> list[UUID]:
+    """Lock every tenant that is this organization, always in the same order: the window holds for all of them."""
+    same = Q(pk=tenant.pk)
+    if tenant.organization_id:
+        same |= Q(organization_id=tenant.organization_id)
+    locked = Tenant.objects.select_for_update(no_key=True).filter(same).order_by("pk")
+    return list(locked.values_list("pk", flat=True))
+
+
+def _review_soon(tenants: Iterable[UUID]) -> None:
+    for tenant in tenants:
+        transaction.on_commit(partial(reviewing.review, tenant), robust=True)
 
 
 def _reason(reason: str, *, undone: str) -> str:

@@ -184,7 +184,7 @@ def _of_tenant(user: "User", tenant: Tenant) -> OfTenant:
     whole = freezing.freeze_at(tenant, [("", "")], now)
     ends_any = bool(roles.intersection(access.ADMINISTERS))
     ends_own = bool(roles.intersection(access.FREEZES))
-    standing = whole.closed_sentence(tenant.name) or "No freeze window is on for the whole tenant."
+    standing = whole.closed_sentence() or "No freeze window is on for the whole tenant."
     return OfTenant(
         tenant=tenant,
         standing=standing,

@@ -2,6 +2,9 @@
 
 The decision is `windows`'; here rows become windows and answers become sentences. A rollback that writes several
 objects falls under the windows of each. A row that cannot be read freezes: in doubt nothing is sent.
+
+Two tenants of the console that are one organization of the platform write into one contact centre, so the windows of
+either hold for both. Why a window of the other is there is told to nobody who may not look at that tenant.
 """
 
 import hashlib
@@ -15,7 +18,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils import timezone
 
-from rollbacks import audit, guards, windows
+from rollbacks import audit, guards, one_object, windows
 from rollbacks.models import FreezeOverride, FreezeWindow, Rollback
 from rollbacks.plans import PlannedStep
 from tenants.models import Tenant, TrackedConfig
@@ -32,6 +35,8 @@ class Freeze:
     """How the windows of a rollback stand at a moment."""
 
     at: datetime
+    tenant: Tenant
+    """Whose rollbacks that is for."""
     standing: windows.Standing
     closing: tuple[FreezeWindow, ...]
     """The rows that close it."""
@@ -50,19 +55,27 @@ class Freeze:
         """When it opens; None where it is open, and where nobody can tell."""
         return None if self.standing.open else self.standing.until
 
-    def closed_sentence(self, name: str) -> str:
+    def closed_sentence(self) -> str:
         """Say until when, and why, no rollback may run there; empty while it is open."""
         if self.unreadable:
-            return f"{name} is frozen, because {self.unreadable}."
+            return f"{self.tenant.name} is frozen, because {self.unreadable}."
         if self.standing.open:
             return ""
         until = self.standing.until
         when = "until somebody ends it" if until is None else f"until {told(until, self.zone, now=self.at)}"
-        return f"{name} is frozen {when}: {'; '.join(self._why())}."
+        return f"{self.tenant.name} is frozen {when}: {'; '.join(dict.fromkeys(self._why()))}."
+
+    @property
+    def is_of_another(self) -> bool:
+        """Say whether a window of another tenant closes it, which nobody overrides from here."""
+        return any(row.tenant_id != self.tenant.pk for row in self.closing)
 
     def _why(self) -> list[str]:
         told_of = []
         for row in self.closing:
+            if row.tenant_id != self.tenant.pk:
+                told_of.append("a freeze window of another tenant here that is the same organization")
+                continue
             scope = "" if row.config_id is None and not row.resource_type else f" for {row.scope}"
             allows = row.effect == FreezeWindow.Effect.ALLOW
             allowed = f", which allows rollbacks only {row.pattern} ({row.zone})" if allows else ""
@@ -101,20 +114,27 @@ def in_force(tenant: Tenant) -> list[FreezeWindow]:
     return list(found.select_related("tenant", "config__tenant").order_by("set_at", "pk"))
 
 
+def bearing_on(tenant: Tenant) -> list[FreezeWindow]:
+    """Give every window that holds for a tenant's rollbacks: its own, and those of others that are its organization."""
+    found = FreezeWindow.objects.filter(one_object.tenants_of_one_organization(tenant, "tenant"), ended_at__isnull=True)
+    return list(found.select_related("tenant", "config__tenant").order_by("set_at", "pk"))
+
+
 def freeze_at(tenant: Tenant, written: Iterable[Written], at: datetime) -> Freeze:
     """Give how the windows stand at a moment for a rollback that writes these objects."""
-    rows = in_force(tenant)
+    rows = bearing_on(tenant)
     objects = [[row for row in rows if falls_under(row, one)] for one in dict.fromkeys(written)]
     every = {str(row.pk): row for group in objects for row in group}
+    digest = digest_of(every.values())
     try:
         read = {key: as_window(row) for key, row in every.items()}
     except windows.NotAWindow as error:
         closed = windows.Standing(open=False, until=None)
         problem = f"a freeze window cannot be read: {error}".rstrip(".")
-        return Freeze(at=at, standing=closed, closing=(), digest=digest_of(every.values()), unreadable=problem)
+        return Freeze(at=at, tenant=tenant, standing=closed, closing=(), digest=digest, unreadable=problem)
     standing = windows.standing([[read[str(row.pk)] for row in group] for group in objects], at)
     closing = tuple(every[window.key] for window in standing.closing)
-    return Freeze(at=at, standing=standing, closing=closing, digest=digest_of(every.values()))
+    return Freeze(at=at, tenant=tenant, standing=standing, closing=closing, digest=digest)
 
 
 def as_window(row: FreezeWindow) -> windows.Window:
@@ -163,7 +183,7 @@ def freeze_of(rollback: Rollback, *, at: datetime | None = None) -> Freeze:
 
 def override_of(rollback: Rollback, freeze: Freeze) -> FreezeOverride | None:
     """Give the override that holds for exactly this plan and this freeze; a change of the windows ends every one."""
-    if freeze.standing.open or freeze.unreadable:
+    if freeze.standing.open or freeze.unreadable or freeze.is_of_another:
         return None
     until = Q(until__isnull=True) if freeze.until is None else Q(until=freeze.until)
     found = FreezeOverride.objects.filter(
@@ -183,9 +203,7 @@ def check(rollback: Rollback) -> guards.Check:
     freeze = freeze_of(rollback)
     override = override_of(rollback, freeze)
     overridden = "" if override is None else f"{override.overrider.get_username()} overrode it: “{override.reason}”."
-    return guards.check_freeze(
-        freeze.closed_sentence(rollback.tenant.name), ahead=ahead(rollback.tenant, freeze), overridden=overridden
-    )
+    return guards.check_freeze(freeze.closed_sentence(), ahead=ahead(rollback.tenant, freeze), overridden=overridden)
 
 
 def check_locked(rollback: Rollback) -> guards.Check:
@@ -203,16 +221,14 @@ def freeze_of_plan(config: TrackedConfig, steps: Iterable[PlannedStep]) -> Freez
 def check_planned(config: TrackedConfig, steps: Iterable[PlannedStep], *, later: bool) -> guards.Check:
     """Check the windows for a plan that nobody has asked for yet."""
     freeze = freeze_of_plan(config, steps)
-    return guards.check_freeze(
-        freeze.closed_sentence(config.tenant.name), ahead=ahead(config.tenant, freeze), later=later
-    )
+    return guards.check_freeze(freeze.closed_sentence(), ahead=ahead(config.tenant, freeze), later=later)
 
 
 def ahead(tenant: Tenant, freeze: Freeze) -> str:
     """Say when the next freeze begins, on the clocks of the first of its windows."""
     if not freeze.standing.open or freeze.standing.until is None:
         return ""
-    first = next(iter(in_force(tenant)), None)
+    first = next(iter(bearing_on(tenant)), None)
     return freeze.ahead_sentence(ZoneInfo("UTC") if first is None else windows.read_zone(first.zone))
 
 

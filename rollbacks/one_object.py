@@ -10,8 +10,16 @@ from django.db.models import Q, QuerySet
 from rollbacks import guards
 from rollbacks.models import Attempt, GuardProbe, Rollback, Step
 from rollbacks.plans import PlannedStep
-from tenants.models import TrackedConfig
+from tenants.models import Tenant, TrackedConfig
 from tenants.resource_types import catalogue
+
+
+def tenants_of_one_organization(tenant: Tenant, name: str) -> Q:
+    """Give the filter, of a relation of this name, for a tenant and every other that is the same organization."""
+    tenants = Q(**{name: tenant.pk})
+    if tenant.organization_id:
+        tenants |= Q(**{f"{name}__organization_id": tenant.organization_id})
+    return tenants
 
 
 def open_attempt_sentence(config: TrackedConfig) -> str | None:
@@ -66,7 +74,9 @@ def _written(config: TrackedConfig, steps: Iterable[PlannedStep]) -> list[Tracke
 def _steps_on(config: TrackedConfig) -> QuerySet[Step]:
     names = catalogue.names_of_one_object(config.resource_type)
     return Step.objects.filter(
-        _tenants_of_one_organization(config, "rollback__tenant"), resource_type__in=names, object_id=config.object_id
+        tenants_of_one_organization(config.tenant, "rollback__tenant"),
+        resource_type__in=names,
+        object_id=config.object_id,
     )
 
 
@@ -76,15 +86,8 @@ def every_address(config: TrackedConfig) -> QuerySet[TrackedConfig]:
     Two attempts on one object bear one author, our client, and each would take the other's write for its own.
     """
     names = catalogue.names_of_one_object(config.resource_type)
-    tenants = _tenants_of_one_organization(config, "tenant")
+    tenants = tenants_of_one_organization(config.tenant, "tenant")
     return TrackedConfig.objects.filter(tenants, resource_type__in=names, object_id=config.object_id)
-
-
-def _tenants_of_one_organization(config: TrackedConfig, name: str) -> Q:
-    tenants = Q(**{name: config.tenant_id})
-    if config.tenant.organization_id:
-        tenants |= Q(**{f"{name}__organization_id": config.tenant.organization_id})
-    return tenants
 
 
 def lock_every_address(config: TrackedConfig, steps: Iterable[PlannedStep] = ()) -> list[TrackedConfig]:

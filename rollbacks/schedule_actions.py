@@ -81,16 +81,16 @@ def _check_time(rollback: Rollback, at: datetime | None, zone: str) -> None:
     if at is not None and at <= now:
         raise NotAllowed(f"{freezing.told(at, clocks, now=now)} has passed. {_UNDONE} Choose a moment to come.")
     if due is None:
-        raise NotAllowed(f"{freeze.closed_sentence(rollback.tenant.name)} {_UNDONE} Nobody can say when it may run.")
+        raise NotAllowed(f"{freeze.closed_sentence()} {_UNDONE} Nobody can say when it may run.")
     if due >= rollback.expires_at:
-        closed = "" if at is not None else f"{freeze.closed_sentence(rollback.tenant.name)} "
+        closed = "" if at is not None else f"{freeze.closed_sentence()} "
         raise NotAllowed(
             f"{closed}The request expires {expires}, and that is before it could run. {_UNDONE} Choose an earlier "
             "time, or ask for the rollback again later."
         )
     if at is not None and not open_then:
         raise NotAllowed(
-            f"At that time {freeze.closed_sentence(rollback.tenant.name)} {_UNDONE} Choose another time, or let it run "
+            f"At that time {freeze.closed_sentence()} {_UNDONE} Choose another time, or let it run "
             "as soon as no freeze is on."
         )
 

@@ -196,11 +196,10 @@ def describe_plan(survey: "Survey", *, requester: str) -> dict[str, Any]:
 
 def _describe_freeze(freeze: freezing.Freeze, rollback: Rollback | None = None) -> dict[str, Any]:
     override = None if rollback is None else freezing.override_of(rollback, freeze)
-    name = freeze.closing[0].tenant.name if freeze.closing else "The tenant"
     return {
         "open": freeze.standing.open,
         "until": None if freeze.until is None else audit.timestamp(freeze.until),
-        "message": freeze.closed_sentence(name),
+        "message": freeze.closed_sentence(),
         "override": None if override is None else freezing.override_facts(override),
     }
 

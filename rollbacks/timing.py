@@ -48,7 +48,7 @@ def timing_of(rollback: Rollback, user: "User") -> Timing | None:
     override = freezing.override_of(rollback, freeze) if pending else None
     schedule = schedules.open_of(rollback)
     due = None if schedule is None else schedules.due_at(schedule)
-    closed = freeze.closed_sentence(rollback.tenant.name) if pending else ""
+    closed = freeze.closed_sentence() if pending else ""
     return Timing(
         closed=closed,
         ahead=freezing.ahead(rollback.tenant, freeze) or "No freeze window is on." if pending else "It ran its course.",

@@ -14,6 +14,7 @@ from tenants.models import Membership
 from tests.rollbacks.conftest import QUICK, Desk
 from tests.rollbacks.test_last_moment import begun
 from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
+from tests.rollbacks.test_one_object import the_same_organization_again
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +40,8 @@ def add(desk: Desk, when: str | None = None, /, **changes: object) -> FreezeWind
         "reason": REASON,
         "acting_user": None,
     }
-    return freeze_actions.add_window(desk.world.northwind, **(known | changes))  # type: ignore[arg-type]
+    tenant = changes.pop("tenant", desk.world.northwind)
+    return freeze_actions.add_window(tenant, **(known | changes))  # type: ignore[arg-type]
 
 
 def end(window: FreezeWindow) -> None:
@@ -102,6 +104,29 @@ def test_a_window_holds_for_its_tenant_its_type_or_its_object(desk: Desk, scope:
     rollback = desk.run(desk.approve(desk.request(later=True)))
     assert bool(rollback.refusals) is refuses
     assert (rollback.state == "applied") is not refuses
+
+
+def test_a_window_holds_for_every_tenant_that_is_the_same_organization_and_shows_no_other_one_its_reason(
+    commander: Desk,
+) -> None:
+    desk = commander
+    rollback = desk.approved()
+    again = the_same_organization_again(desk).tenant
+    window = add(desk, tenant=again)
+    rollback.refresh_from_db()
+    assert rollback.state == "awaiting_approval", "what was approved before is void, as by a window of its own"
+    waits = desk.run(desk.approve(rollback))
+    [refused] = waits.refusals
+    assert refused["guard"] == "freeze"
+    assert "a freeze window of another tenant here that is the same organization" in refused["message"]
+    for secret in (REASON, again.name, window.setter):
+        assert secret not in refused["message"]
+    with pytest.raises(actions.NotAllowed, match="Nothing was overridden; ask them to end it"):
+        override(desk, rollback)
+    assert desk.writes() == []
+    end(window)
+    rollback.refresh_from_db()
+    assert desk.run(desk.approve(rollback)).verdict == "verified"
 
 
 def test_with_an_allow_window_rollbacks_run_only_inside_one(desk: Desk) -> None:
