@@ -10,8 +10,9 @@ Order of locks, so that two writers never wait for each other in a ring: the con
 then whatever the trail's recorder takes.
 """
 
+import contextlib
 import functools
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from django.db import transaction
 
@@ -20,6 +21,9 @@ from tenants.documents import InvalidDocument, load
 from tenants.models import Snapshot, TrackedConfig
 from tenants.resource_types import projection
 from tenants.resource_types.definition import PARENT_AND_ID, ResourceType, VersionRule
+
+SIGHTINGS: Final = 4
+"""Of one version seldom more are kept; one query gives them and the version before."""
 
 UnusableContent = chains.UnusableContent
 keep = chains.keep
@@ -101,19 +105,25 @@ def record(
     source: Snapshot.Source,
     seen_at: "datetime",
     version: int | None = None,
+    value: "dict[str, Value] | None" = None,
+    locked: bool = False,
 ) -> tuple[Snapshot, bool]:
     """Keep what an answer shows as a version of the config; give its snapshot and whether it is a new one.
 
-    `version` is the one that was asked for, where the answer comes from the platform's own history.
+    `version` is the one that was asked for, where the answer comes from the platform's own history; `value` is what
+    `check` gave for the same answer, which spares reading it again.
 
-    Takes the lock of the config's row until the caller's transaction ends, so two workers with one answer make one row.
+    Takes the lock of the config's row until the caller's transaction ends, so two workers with one answer make one row;
+    `locked` says that the caller holds it already.
     A type without versions is numbered here: the content of the highest number is that number again, any other content
     is the next one. Raises UnusableContent for what cannot be kept; then nothing is.
     """
-    value = check(config, rtype, answer.body, version=version)
+    if value is None:
+        value = check(config, rtype, answer.body, version=version)
     digest = projection.content_digest(rtype, value)
-    with transaction.atomic():
-        TrackedConfig.objects.select_for_update(no_key=True).only("pk").get(pk=config.pk)
+    with contextlib.nullcontext() if locked else transaction.atomic():
+        if not locked:
+            TrackedConfig.objects.select_for_update(no_key=True).only("pk").get(pk=config.pk)
         if rtype.version_rule is VersionRule.NONE:
             newest = config.snapshots.order_by("-version", "-pk").first()
             if newest is not None and newest.digest == digest:
@@ -121,7 +131,10 @@ def record(
             number = newest.version + 1 if newest is not None else 1
         else:
             number = version if version is not None else cast("int", projection.version_of(rtype, value))
-        same_number = list(config.snapshots.filter(version=number))
+        before = list(config.snapshots.filter(version__lte=number).order_by("-version", "-pk")[:SIGHTINGS])
+        same_number = [known for known in before if known.version == number]
+        if len(same_number) == SIGHTINGS:
+            same_number = list(config.snapshots.filter(version=number))
         for known in same_number:
             if known.digest == digest and answer.etag in (None, _bytes_or_none(known.etag)):
                 return known, False
@@ -129,7 +142,7 @@ def record(
         snapshot = Snapshot.objects.create(
             config=config,
             version=number,
-            document=keep(answer.body, after=_most_alike(config, number)),
+            document=keep(answer.body, after=before[0].document_id if before else _oldest(config)),
             etag=answer.etag,
             digest=digest,
             source=source,
@@ -144,11 +157,9 @@ def record(
     return snapshot, True
 
 
-def _most_alike(config: TrackedConfig, number: int) -> str | None:
-    """Give the document of the version before, else of the one after: a history is imported from its end."""
-    documents = config.snapshots.values_list("document_id", flat=True)
-    before = documents.filter(version__lte=number).order_by("-version", "-pk").first()
-    return before or documents.order_by("version", "-pk").first()
+def _oldest(config: TrackedConfig) -> str | None:
+    """Give the document of the version after one that has none before it: a history is imported from its end."""
+    return config.snapshots.values_list("document_id", flat=True).order_by("version", "-pk").first()
 
 
 def _alarm_on_contradiction(config: TrackedConfig, snapshot: Snapshot, same_number: list[Snapshot]) -> None:

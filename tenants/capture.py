@@ -26,6 +26,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -193,11 +194,12 @@ def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform
     if sightings.shows(config.live, rtype, value, answer):
         return _heartbeat(config, config.live, now=now, name=name_of(value))
     for _ in range(3):  # each further round reads again, which is needed only when answers cross or go backwards
-        taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now)
+        taken = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, value=value)
         if taken is not None:
             return taken
         answer = live_object.read(config, platform)
-        second = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, confirmed=True)
+        value = archive.check(config, rtype, answer.body)
+        second = remember(config, rtype, answer, source=Snapshot.Source.LIVE, now=now, value=value, confirmed=True)
         if second is not None:
             return second
     return _stale(config, None, now=now)
@@ -210,15 +212,19 @@ def remember(
     *,
     source: Snapshot.Source,
     now: datetime,
+    value: "dict[str, Value] | None" = None,
     confirmed: bool = False,
 ) -> Look | None:
     """Keep what an answer shows of live and move `live` to it, in one transaction under the lock of the config's row.
 
     The look is `first`, `changed`, `unchanged`, or `stale` when it shows an older state than live; None asks the
     caller to read again: the answer may be older than what was kept meanwhile, or the object seems to have been set
-    back, which only a second read (`confirmed`) may say. Raises UnusableContent, and then nothing is kept.
+    back, which only a second read (`confirmed`) may say. `value` is what `archive.check` gave for the same answer,
+    which spares reading it again. Raises UnusableContent, and then nothing is kept.
     """
-    value = archive.check(config, rtype, answer.body)
+    if value is None:
+        value = archive.check(config, rtype, answer.body)
+    kept = partial(archive.record, source=source, seen_at=answer.received_at, value=value, locked=True)
     versioned = rtype.version_rule is not VersionRule.NONE
     with transaction.atomic():
         # Without a join: PostgreSQL reads a row that it waited for again, but not what was joined to it before.
@@ -230,15 +236,13 @@ def remember(
         back = live is not None and sightings.is_older(live, rtype, value)
         if back and not (confirmed and sightings.is_settled(row, rtype, now=now)):
             # Without a version its content would get the next number, so it is kept only once it is known to be live.
-            older = (
-                archive.record(config, rtype, answer, source=source, seen_at=answer.received_at) if versioned else None
-            )
+            older = kept(config, rtype, answer) if versioned else None
             if older is not None and older[1]:
                 labelling.raise_alarm(config, older[0], now=now, past=True)
             if sightings.is_settled(row, rtype, now=now):
                 return None
             return _stale(config, older[0] if older is not None else None, now=now)
-        snapshot, _new = archive.record(config, rtype, answer, source=source, seen_at=answer.received_at)
+        snapshot, _new = kept(config, rtype, answer)
         if live is not None and live.pk == snapshot.pk:
             return _heartbeat(config, snapshot, now=now, name=name_of(value))
         changes: dict[str, object] = {
@@ -256,7 +260,7 @@ def remember(
             changes["baseline"] = snapshot
         _update(config, changes)
         _report_move(config, live, snapshot, back=back, returned=row.presence in _ABSENT)
-        spans.confirm(config, snapshot, at=max(now, answer.received_at))
+        spans.moved(config, snapshot, at=max(now, answer.received_at))
         labelling.raise_alarm(config, snapshot, now=now)
     return Look(outcome=Outcome.FIRST if live is None else Outcome.CHANGED, snapshot=snapshot)
 

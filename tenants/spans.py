@@ -34,8 +34,7 @@ def confirm(
     `every` is the interval of looks, by default that of what can be read. What somebody else has
     moved on from meanwhile is not brought back: the row of the config says what live is.
     """
-    longest_pause = LATE_LOOKS * (pacing.look_every(config.tenant) if every is None else every)
-    same = _open(config, snapshot).filter(last_seen_at__gte=at - longest_pause)
+    same = _lately(config, snapshot, at=at, every=every)
     if same.update(last_seen_at=Greatest("last_seen_at", at)):
         return
     with transaction.atomic():
@@ -45,19 +44,34 @@ def confirm(
             return
         if snapshot is not None and row.live_id != snapshot.pk:
             return
-        if same.update(last_seen_at=Greatest("last_seen_at", at)):
-            return
-        LiveSpan.objects.filter(config=config, open=True).update(open=False)
-        LiveSpan.objects.create(
-            config=config,
-            snapshot=snapshot,
-            version=None if snapshot is None else snapshot.version,
-            digest="" if snapshot is None else snapshot.digest,
-            first_seen_at=at,
-            last_seen_at=at,
-        )
+        _extend_or_begin(config, snapshot, same, at=at)
 
 
-def _open(config: TrackedConfig, snapshot: "Snapshot | None") -> "QuerySet[LiveSpan]":
-    spans = LiveSpan.objects.filter(config=config, open=True)
+def moved(config: TrackedConfig, snapshot: "Snapshot", *, at: "datetime") -> None:
+    """Keep that a look showed this version; the caller holds the lock of the config's row and has moved live to it."""
+    _extend_or_begin(config, snapshot, _lately(config, snapshot, at=at, every=None), at=at)
+
+
+def _extend_or_begin(
+    config: TrackedConfig, snapshot: "Snapshot | None", same: "QuerySet[LiveSpan]", *, at: "datetime"
+) -> None:
+    if same.update(last_seen_at=Greatest("last_seen_at", at)):
+        return
+    LiveSpan.objects.filter(config=config, open=True).update(open=False)
+    LiveSpan.objects.create(
+        config=config,
+        snapshot=snapshot,
+        version=None if snapshot is None else snapshot.version,
+        digest="" if snapshot is None else snapshot.digest,
+        first_seen_at=at,
+        last_seen_at=at,
+    )
+
+
+def _lately(
+    config: TrackedConfig, snapshot: "Snapshot | None", *, at: "datetime", every: timedelta | None
+) -> "QuerySet[LiveSpan]":
+    """Give the row that a look at this moment extends, where there is one."""
+    longest_pause = LATE_LOOKS * (pacing.look_every(config.tenant) if every is None else every)
+    spans = LiveSpan.objects.filter(config=config, open=True, last_seen_at__gte=at - longest_pause)
     return spans.filter(version__isnull=True) if snapshot is None else spans.filter(snapshot=snapshot)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
-from tenants import archive, trail
+from tenants import archive, capture, trail
 from tenants.archive import UnusableContent
 from tenants.models import Document, Snapshot, Tenant, TrackedConfig
 from tenants.remote.answers import Answer
@@ -74,6 +75,29 @@ def test_bytes_come_back_exactly_and_each_content_is_stored_once(config: Tracked
     assert archive.keep(AWKWARD).pk == snapshot.document_id
     assert Document.objects.count() == 1
     assert archive.value_of(snapshot)["name"] == "Kreditkarten ü"
+
+
+def test_a_new_version_of_live_takes_fourteen_statements_with_its_entry_and_all(
+    config: TrackedConfig, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    capture.remember(config, ASSIST, an_answer(AWKWARD), source=Snapshot.Source.LIVE, now=NOON)
+    newer = an_answer(AWKWARD.replace(b'"version": 7', b'"version": 8'))
+    with django_assert_num_queries(14):
+        look = capture.remember(config, ASSIST, newer, source=Snapshot.Source.LIVE, now=NOON)
+    assert look is not None
+    assert look.outcome == capture.Outcome.CHANGED
+
+
+def test_the_version_before_is_found_however_often_a_version_was_seen(config: TrackedConfig) -> None:
+    seen(config, AWKWARD)
+    newer = AWKWARD.replace(b'"version": 7', b'"version": 8')
+    sightings = [newer.replace(b"1.50", f"{number}.50".encode()) for number in range(6)]
+    for raw in sightings:
+        assert seen(config, raw)[1]
+        assert not seen(config, raw)[1]
+    for raw in sightings:
+        assert not seen(config, raw)[1]
+    assert Snapshot.objects.filter(config=config, version=8).count() == 6
 
 
 def test_a_sighting_seen_again_is_no_new_row(config: TrackedConfig) -> None:
