@@ -91,9 +91,16 @@ class Overview:
 
 def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
     """Read what the user may see of all tenants."""
-    may_ask = Exists(access.tenants_with_role(user, Role.OPERATOR).filter(pk=OuterRef("pk")))
+    # Said with the tenants, for the whole page: what most days have none of costs no question of its own.
     tenants = list(
-        access.tenants_of(user).annotate(may_ask=may_ask).only("id", "name", "slug", "frozen", "frozen_reason")
+        access.tenants_of(user)
+        .only("id", "name", "slug", "frozen", "frozen_reason")
+        .annotate(
+            may_ask=Exists(access.tenants_with_role(user, Role.OPERATOR).filter(pk=OuterRef("pk"))),
+            owes=Exists(emergencies.unsettled().filter(tenant=OuterRef("pk"))),
+            counts_down=Exists(confirming.unkept().filter(rollback__tenant=OuterRef("pk"))),
+            has_written=Exists(attestations.about_writes().filter(rollback__tenant=OuterRef("pk"))),
+        )
     )
     configs = access.configs_of(user)
     absent = Q(presence__in=(TrackedConfig.Presence.VANISHED, TrackedConfig.Presence.UNREADABLE))
@@ -119,7 +126,7 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         .select_related("tenant", "config", "target", "reverts", "requested_by")
         .order_by("-for_me", "-requested_at")
     )
-    attested = attestations.summary(access.tenants_of(user))
+    attested = attestations.summary([tenant for tenant in tenants if tenant.has_written])
     return Overview(
         tenants=len(tenants),
         frozen=[tenant for tenant in tenants if tenant.frozen],
@@ -146,9 +153,9 @@ def overview(user: "AbstractBaseUser | AnonymousUser") -> Overview:
         ),
         owed=[
             (one, emergencies.is_open(one), emergencies.is_overdue(one))
-            for one in emergencies.owed(access.tenants_of(user))
+            for one in emergencies.owed([tenant for tenant in tenants if tenant.owes])
         ],
-        counting=confirming.counting(access.tenants_of(user)),
+        counting=confirming.counting([tenant for tenant in tenants if tenant.counts_down]),
         attested=attested,
         unattested=attestations.worrying(access.tenants_of(user), most=SHOWN_UNATTESTED) if attested.worrying else [],
         worries=checkpointing.worries(access.tenants_of(user)),

@@ -218,16 +218,25 @@ def _listed(rest: Sequence[str]) -> str:
     return f", {', '.join(rest)}" if rest else ""
 
 
+def about_writes() -> "QuerySet[Inquiry]":
+    """Give what the platform's audit is asked about writes, of all tenants."""
+    return Inquiry.objects.filter(kind=Inquiry.Kind.ATTESTATION)
+
+
 def summary(tenants: "Iterable[Tenant] | QuerySet[Tenant]") -> Summary:
     """Give how the platform's audit stands to all writes of some tenants, in one query."""
-    found = Inquiry.objects.filter(kind=Inquiry.Kind.ATTESTATION, rollback__tenant__in=tenants)
+    found = about_writes().filter(rollback__tenant__in=tenants)
     counts = found.order_by().values("state").annotate(number=Count("pk")).values_list("state", "number")
     return Summary(counts=dict(counts))
 
 
 def worrying(tenants: "Iterable[Tenant] | QuerySet[Tenant]", *, most: int) -> list[Told]:
     """Give the writes of some tenants to which the platform's audit does not simply say yes, the latest first."""
-    found = Inquiry.objects.filter(
-        kind=Inquiry.Kind.ATTESTATION, rollback__tenant__in=tenants, state__in=("missing", "foreign", "unclear")
-    ).select_related("attempt__step", "rollback__tenant", "rollback__config", "rollback__target", "rollback__reverts")
+    found = (
+        about_writes()
+        .filter(rollback__tenant__in=tenants, state__in=("missing", "foreign", "unclear"))
+        .select_related(
+            "attempt__step", "rollback__tenant", "rollback__config", "rollback__target", "rollback__reverts"
+        )
+    )
     return [told(one) for one in found.order_by("-ended_by")[:most]]

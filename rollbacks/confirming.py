@@ -27,7 +27,7 @@ from tenants import access
 from tenants.models import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import QuerySet
 
@@ -256,9 +256,14 @@ def has_ended(rollback: Rollback) -> bool:
     )
 
 
-def counting(tenants: "QuerySet[Any]") -> "Sequence[Confirmation]":
+def unkept() -> "QuerySet[Confirmation]":
+    """Give what counts down, or waits for its undo, of all tenants."""
+    return Confirmation.objects.filter(state=Confirmation.State.COUNTING)
+
+
+def counting(tenants: "Iterable[Any]") -> "Sequence[Confirmation]":
     """Give what counts down, or waits for its undo, in these tenants: what ends first comes first."""
-    found = Confirmation.objects.filter(state=Confirmation.State.COUNTING, rollback__tenant__in=tenants)
+    found = unkept().filter(rollback__tenant__in=tenants)
     return list(found.select_related("rollback__tenant", "rollback__config").order_by("until"))
 
 

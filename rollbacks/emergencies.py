@@ -26,7 +26,7 @@ from tenants import access
 from tenants.models import TrackedConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import QuerySet
 
@@ -56,9 +56,14 @@ class NotSettled(Exception):
     """The review cannot be settled now, or so; the message is a sentence, and nothing was changed."""
 
 
-def owed(tenants: "QuerySet[Any]") -> "Sequence[BrokenGlass]":
+def unsettled() -> "QuerySet[BrokenGlass]":
+    """Give the breaks whose review is owed, of all tenants."""
+    return BrokenGlass.objects.filter(settled_at__isnull=True)
+
+
+def owed(tenants: "Iterable[Any]") -> "Sequence[BrokenGlass]":
     """Give the breaks whose review is owed in these tenants, what is due first comes first."""
-    found = BrokenGlass.objects.filter(tenant__in=tenants, settled_at__isnull=True)
+    found = unsettled().filter(tenant__in=tenants)
     return list(found.select_related("tenant", "config").order_by("due_at"))
 
 

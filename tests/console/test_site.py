@@ -142,10 +142,10 @@ def test_the_overview_asks_as_few_questions_for_200_configurations_as_for_one(
     night: PageWorld, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     user = night.people["alice"]
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(9):
         overview(user)
     page_world.many(night.northwind, 200, drifted=40)
-    with django_assert_max_num_queries(13):  # one more: the drifted ones no longer fit on the page and are counted
+    with django_assert_max_num_queries(10):  # one more: the drifted ones no longer fit on the page and are counted
         assert overview(user).drifted == 41
 
 
