@@ -1,6 +1,7 @@
 """What every test can rely on: a real PostgreSQL, started for the first test that asks for a database."""
 
 import fcntl
+import hashlib
 import pickle
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ from console.practice.state import Organization
 from tenants import aside
 from tests import world as making
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+
 # So many runs of one checkout may use the database at the same time.
 RUNS_AT_ONCE = 16
 
@@ -35,7 +38,9 @@ KEPT = {"django_content_type", "auth_permission"}
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
     """Start PostgreSQL and give this run a database of its own, so that two runs do not meet."""
     folder = Path(settings.DATA_DIR)
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,9 +53,38 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
                 continue
             default = connections["default"].settings_dict
             default["TEST"]["NAME"] = f"test_{default['NAME']}_{number}"
+            if settings.EMBEDDED_CLUSTER is not None:
+                with django_db_blocker.unblock():
+                    default["TEST"]["TEMPLATE"] = _migrated_template(folder, connections["default"])
             yield
             return
     pytest.exit(f"{RUNS_AT_ONCE} test runs already use {folder}; wait until one of them has ended.", returncode=2)
+
+
+def _migrated_template(folder: Path, connection: BaseDatabaseWrapper) -> str:
+    """Name a database with today's tables, made by the first run that wants it: to copy it takes no time at all."""
+    tables = hashlib.sha256((CHECKOUT / "requirements.lock").read_bytes())
+    for migration in sorted(CHECKOUT.glob("*/migrations/*.py")):
+        tables.update(migration.read_bytes())
+    template, half_made = f"migrated_{tables.hexdigest()[:16]}", "migrated_half"
+    with (folder / "migrated.lock").open("ab") as lock:
+        # The next run waits here, and finds it made.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with connection._nodb_cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, 'migrated_')")
+            there = [name for (name,) in cursor.fetchall()]
+            if template in there:
+                return template
+            for older in there:
+                cursor.execute(f"DROP DATABASE {older}")
+        own, told = connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"]
+        connection.settings_dict["TEST"]["NAME"] = half_made
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        connection.close()
+        connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"] = own, told
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {half_made} RENAME TO {template}")
+    return template
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 With `--slow` in front it runs those that take too long for every day, and no others. With arguments of pytest it is one
 plain run of pytest with these. Much of the time a test waits for a browser, a worker or the database, so two runs keep
-one core busy. They share the files among them as they go (`tests/claiming.py`), and each has a database of its own
-(`tests/conftest.py`).
+one core busy. They collect once and share the tests among them as they go (`tests/claiming.py`), and each has a
+database of its own (`tests/conftest.py`).
 """
 
 import os
@@ -23,25 +23,16 @@ def main() -> int:
     which = ["-m", "slow" if slow else "not slow", "--ignore=tests/torture"]
     if arguments:
         return subprocess.run([*pytest, *(which if slow else []), *arguments], cwd=CHECKOUT).returncode
-    with tempfile.TemporaryDirectory(prefix="tests-") as name:
-        folder = Path(name)
-        claims = folder / "claims"
-        claims.mkdir()
-        environment = {**os.environ, "TESTS_CLAIMS": str(claims)}
+    with tempfile.TemporaryDirectory(prefix="tests-") as folder:
         # `make torture` runs the ones that play histories for minutes.
         command = [*pytest, "-p", "tests.claiming", *which]
-        others = []
+        environment = {**os.environ, "TESTS_RUNS": str(RUNS), "TESTS_FOLDER": folder}
+        code = subprocess.run(command, cwd=CHECKOUT, env=environment).returncode
         for number in range(2, RUNS + 1):
-            with (folder / f"run-{number}").open("w", encoding="utf-8") as said:
-                others.append(
-                    subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=said, stderr=subprocess.STDOUT)
-                )
-        codes = [subprocess.run(command, cwd=CHECKOUT, env=environment).returncode]
-        for number, other in enumerate(others, start=2):
-            codes.append(other.wait())
-            said_by_it = (folder / f"run-{number}").read_text("utf-8")
-            sys.stdout.write(f"\nAnd meanwhile, run {number} of {RUNS}:\n\n{said_by_it}")
-    return max(codes)
+            said = Path(folder) / f"run-{number}"
+            if said.exists():
+                sys.stdout.write(f"\nAnd meanwhile, run {number} of {RUNS}:\n\n{said.read_text('utf-8')}")
+    return code
 
 
 if __name__ == "__main__":
