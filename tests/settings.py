@@ -54,6 +54,9 @@ if EMBEDDED_CLUSTER is not None:
 # A connection that outlives its test would keep the database from being dropped.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 
+# A test's whole work is one transaction, in which a busy machine may stand still for longer than the console's may.
+DATABASES["default"]["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=10min"}
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # The tests collect no static files; the plain names are found where they are written.

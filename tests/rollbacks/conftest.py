@@ -10,7 +10,7 @@ from rollbacks.models import Rollback
 from tests.world import World, version
 
 QUICK = driving.Pace(
-    patience=6.0, first_wait=0.02, longest_wait=0.2, longest_backoff=0.1, longest_wait_for_lock=0.1, horizon=0.5
+    patience=30.0, first_wait=0.02, longest_wait=0.2, longest_backoff=0.1, longest_wait_for_lock=0.1, horizon=0.5
 )
 """The same protocol with short waits; nothing else is different."""
 

@@ -17,6 +17,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT_ONCE = driving.Pace(patience=0.0, first_wait=0.01, horizon=0.0)
+UNTIL_NOTHING_IS_DUE = driving.Pace(patience=0.0, first_wait=0.0, longest_wait_for_lock=0.0, horizon=0.0)
 
 
 def begun(rollback: Rollback) -> Attempt:
@@ -61,7 +62,8 @@ def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_objec
 def test_a_freeze_after_a_lost_send_keeps_the_second_one_here_until_it_is_lifted(desk: Desk) -> None:
     rollback = desk.approved()
     desk.fault("unavailable_503", when="before")
-    desk.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=0.05))
+    desk.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=600.0))
+    Attempt.objects.update(horizon_at=timezone.now())
     freeze(desk)
     applying.recover(pace=QUICK, everything=True)
     rollback.refresh_from_db()
@@ -97,7 +99,7 @@ def test_an_attempt_is_not_judged_by_what_another_organizations_credentials_show
 def test_nobody_closes_an_attempt_as_presumed_while_a_worker_drives_it(desk: Desk) -> None:
     rollback = desk.approved()
     desk.fault("locked_409", times=None)
-    rollback = desk.run(rollback)
+    rollback = desk.run(rollback, pace=UNTIL_NOTHING_IS_DUE)
     assert rollback.state == "unknown"
     attempt = rollback.attempts.get()
     assert leases.claim_attempt(attempt, lease=leases.Lease("elsewhere:1:1", 60))

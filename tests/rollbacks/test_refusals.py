@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from rollbacks import audit
+from rollbacks import audit, driving
 from rollbacks.models import AuditEntry, Rollback
 from rollbacks.refusals import TITLES, Told
 from rollbacks.terminal import describe
@@ -141,15 +141,16 @@ def test_a_lock_says_by_whom_and_for_how_long_the_console_waits(desk: Desk, clie
 
 
 def test_while_a_lock_lasts_the_page_says_who_holds_it_and_how_long_the_console_waits(
-    desk: Desk, client: Client
+    desk: Desk, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rollback = desk.approved()
+    monkeypatch.setattr(driving, "full_jitter", lambda *_, **__: 45.0)
     desk.fault(
         "refused",
         times=None,
         refusal={"status": 423, "code": "", "message": "It is locked by user [Ines Duarte]."},
     )
-    rollback = desk.run(rollback, pace=replace(QUICK, patience=2.0, first_wait=30.0, longest_wait_for_lock=60.0))
+    rollback = desk.run(rollback, pace=replace(QUICK, patience=2.0))
 
     attempt = rollback.attempts.get()
     (send,) = attempt.sends.all()
