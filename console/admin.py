@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import Http404
 
+from console.templatetags.console import moment
 from tenants import access, entitling, sign_ins
 from tenants.role_pages import GroupForm
 
@@ -68,7 +69,7 @@ class OwnersOnly:
 class PeopleAdmin(OwnersOnly, _Base):
     """Users, for platform owners only; nobody is deleted, because the trail names them."""
 
-    list_display = ("username", "first_name", "last_name", "email", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "first_name", "last_name", "email", "logs_in", "owns_platform", "last_seen")
     list_filter = ("is_active", "is_superuser")
     filter_horizontal = ()
     list_per_page = 50
@@ -90,6 +91,21 @@ class PeopleAdmin(OwnersOnly, _Base):
     )
     readonly_fields = ("last_login",)
     _ACCESS: ClassVar = frozenset({"username", "is_active", "is_staff", "is_superuser"})
+
+    @admin.display(description="May log in", ordering="is_active")
+    def logs_in(self, person: User) -> str:
+        """Say whether the person may log in."""
+        return "yes" if person.is_active and person.is_staff else "no"
+
+    @admin.display(description="Platform owner", ordering="is_superuser")
+    def owns_platform(self, person: User) -> str:
+        """Say whether the person owns the platform."""
+        return "yes" if person.is_superuser else "–"
+
+    @admin.display(description="Last login (UTC)", ordering="last_login")
+    def last_seen(self, person: User) -> str:
+        """Say when the person has logged in last."""
+        return moment(person.last_login)
 
     def save_model(self, request: "HttpRequest", obj: User, form: Any, change: Any) -> None:
         """Save the person; what was changed about their access is in the trails of the tenants that they see."""

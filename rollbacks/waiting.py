@@ -30,13 +30,15 @@ class Approvers:
 
     @property
     def sentence(self) -> str:
-        """Say how many were given, and who may give them: 1 of 2, of 3 people who may approve: Bob, Dana and Erik."""
+        """Say how many were given, and who may: 1 of 2 approvals given; 3 people may approve: Bob, Dana and Erik."""
         if not self.needed:
             return "No approval is needed here."
         count = len(self.may)
-        people = f"{count} {'person' if count == 1 else 'people'} who may approve: " if count else "nobody"
-        names = showing.names_in_words(self.may, word="and") if count else " who may approve"
-        return f"{len(self.given)} of {self.needed}, of {people}{names}."
+        given = f"{len(self.given)} of {self.needed} approval{'' if self.needed == 1 else 's'} given"
+        if not count:
+            return f"{given}; nobody may approve."
+        people = f"{count} {'person' if count == 1 else 'people'} may approve"
+        return f"{given}; {people}: {showing.names_in_words(self.may, word='and')}."
 
     @property
     def too_few(self) -> str:

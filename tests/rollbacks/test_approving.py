@@ -55,12 +55,14 @@ def move_live(desk: Desk) -> None:
 def test_two_of_three_must_approve_and_the_pages_say_who_may(desk: Desk, two: tuple[User, User]) -> None:
     dana, _ = two
     rollback = desk.request()
-    assert waiting.approvers_of(rollback).sentence == "0 of 2, of 3 people who may approve: Bob, Dana and Erik."
+    assert (
+        waiting.approvers_of(rollback).sentence == "0 of 2 approvals given; 3 people may approve: Bob, Dana and Erik."
+    )
     desk.approve(rollback)
     rollback.refresh_from_db()
     assert rollback.state == "awaiting_approval"
     shown = text_of(browser_of(desk.world.carol).get(address_of(rollback)))
-    assert "1 of 2, of 3 people who may approve: Bob, Dana and Erik. It waits for Dana or Erik." in shown
+    assert "1 of 2 approvals given; 3 people may approve: Bob, Dana and Erik. It waits for Dana or Erik." in shown
     with pytest.raises(actions.NotAllowed, match="already decided"):
         desk.approve(rollback)
     assert approve(rollback, dana).state == "approved"
