@@ -1,7 +1,7 @@
-"""Take the README's pictures from a real demo: `python -m tests.pictures [FOLDER]`.
+"""Take the pictures of the README and of docs/PICTURES.md from a real demo: `python -m tests.pictures [FOLDER]`.
 
 It starts a demo of its own in a temporary folder, walks the way of the tour in a headless Chromium, and writes one
-picture for each page that the README shows.
+picture for each page that is shown, light, and most of them dark as well.
 """
 
 import json
@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.browser.conftest import FLAGS, chromium
+from tests.pictures.palettes import squeezed
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 SIZE = ViewportSize(width=1440, height=900)
@@ -64,7 +65,12 @@ def take(page: Page, path: Path, *, height: int = 900) -> None:
     """Write what the window shows to a file."""
     page.set_viewport_size(ViewportSize(width=SIZE["width"], height=height))
     page.mouse.move(0, 0)
-    page.screenshot(path=path)
+    picture = page.screenshot()
+    browser = page.context.browser
+    assert browser is not None
+    blank = browser.new_page()  # the pages of the console let no script in
+    path.write_bytes(squeezed(blank, picture))
+    blank.close()
     sys.stdout.write(f"{path}\n")
 
 
@@ -72,6 +78,9 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     """Go the way of the tour and take its pictures."""
     alice = sign_in(browser, "alice", passwords)
     take(alice, folder / "overview.png", height=700)
+    night = sign_in(browser, "alice", passwords, dark=True)
+    take(night, folder / "overview-dark.png", height=700)
+    night.close()
     alice.get_by_text("See what changed").first.click()
     take(alice, folder / "compare.png", height=1000)
     dark = sign_in(browser, "carol", passwords, dark=True)
@@ -85,9 +94,15 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     alice.get_by_label("Why does it go back?").fill("The Card stolen rule is gone since last night")
     alice.get_by_label("Type the name of the object").fill("Agent Assist – Billing EMEA")
     alice.get_by_role("button", name="Request").click()
-    bob = sign_in(browser, "bob", passwords, dark=True)
+    bob = sign_in(browser, "bob", passwords)
+    take(bob, folder / "waiting.png", height=900)
     bob.goto(alice.url)
-    take(bob, folder / "approve.png", height=1000)
+    take(bob, folder / "approve.png", height=1250)
+    dark.close()
+    dark = sign_in(browser, "bob", passwords, dark=True)
+    dark.goto(alice.url)
+    take(dark, folder / "approve-dark.png", height=1250)
+    dark.close()
     # Somebody else writes while Alice and Bob talk: the plan is void, and Bob is asked for the difference alone.
     bob.get_by_label("Run as soon as approved").uncheck()
     bob.get_by_role("button", name="Approve").click()
@@ -153,6 +168,38 @@ def walk_the_past(browser: Browser, passwords: dict[str, str], folder: Path) -> 
     alice.select_option("#good", index=20)
     alice.get_by_role("button", name="Start").click()
     take(alice, folder / "bisect.png", height=1000)
+
+
+def walk_the_history(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Look at the versions of a configuration, at who wrote which line, and at values that came and went."""
+    for dark in (False, True):
+        name = "-dark" if dark else ""
+        alice = sign_in(browser, "alice", passwords, dark=dark)
+        alice.goto("/tenants/trackedconfig/?tenant=northwind")
+        alice.get_by_role("link", name="Agent Assist – Billing EMEA").first.click()
+        take(alice, folder / f"timeline{name}.png", height=1250)
+        alice.get_by_role("link", name="v41", exact=True).first.click()
+        alice.get_by_role("heading", name="who last changed it").wait_for()
+        take(alice, folder / f"blame{name}.png", height=1350)
+        alice.goto("/tenants/tenant/")
+        alice.get_by_role("link", name="Northwind Bank").first.click()
+        alice.get_by_role("link", name="Search values").click()
+        alice.goto(f"{alice.url}?q=card")
+        take(alice, folder / f"search{name}.png", height=1100)
+        alice.close()
+
+
+def walk_the_roles(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
+    """Look at who may do what as the platform's owner, and at a page of a sandbox, light and dark."""
+    for dark in (False, True):
+        name = "-dark" if dark else ""
+        admin = sign_in(browser, "admin", passwords, dark=dark)
+        admin.goto("/tenants/membership/")
+        take(admin, folder / f"roles{name}.png", height=900)
+        admin.goto("/tenants/trackedconfig/?tenant=tailspin")
+        admin.get_by_role("link", name="Assistente – Fidelização Portugal").first.click()
+        take(admin, folder / f"sandbox{name}.png", height=800)
+        admin.close()
 
 
 def walk_back(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
@@ -297,6 +344,8 @@ def main() -> int:
         return 2
     with demo() as passwords, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        walk_the_history(browser, passwords, folder)
+        walk_the_roles(browser, passwords, folder)
         walk_the_past(browser, passwords, folder)
         walk_back(browser, passwords, folder)
         walk_the_calendar(browser, passwords, folder)
