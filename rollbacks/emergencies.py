@@ -266,7 +266,7 @@ def sentence_of(glass: BrokenGlass) -> str:
     """Say who skipped the approvals, when and why."""
     return (
         f"Nobody approved this: {glass.breaker} broke the glass at {glass.broken_at:%H:%M} UTC on "
-        f"{glass.broken_at:%d %b %Y} because “{glass.reason.rstrip('.')}”."
+        f"{glass.broken_at:%d %b %Y} because “{glass.reason}”."
     )
 
 

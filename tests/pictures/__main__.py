@@ -78,9 +78,9 @@ def walk(browser: Browser, passwords: dict[str, str], folder: Path) -> None:
     """Go the way of the tour and take its pictures."""
     alice = sign_in(browser, "alice", passwords)
     take(alice, folder / "overview.png", height=700)
-    night = sign_in(browser, "alice", passwords, dark=True)
-    take(night, folder / "overview-dark.png", height=700)
-    night.close()
+    evening = sign_in(browser, "alice", passwords, dark=True)
+    take(evening, folder / "overview-dark.png", height=700)
+    evening.close()
     alice.get_by_text("See what changed").first.click()
     take(alice, folder / "compare.png", height=1000)
     dark = sign_in(browser, "carol", passwords, dark=True)
