@@ -52,7 +52,10 @@ def demo() -> Iterator[dict[str, str]]:
 def sign_in(browser: Browser, name: str, passwords: dict[str, str], *, dark: bool = False) -> Page:
     """Open the console as one person."""
     page = browser.new_page(
-        viewport=SIZE, color_scheme="dark" if dark else "light", base_url=f"http://127.0.0.1:{PORT}"
+        viewport=SIZE,
+        locale="en-GB",
+        color_scheme="dark" if dark else "light",
+        base_url=f"http://127.0.0.1:{PORT}",
     )
     page.goto("/login/")
     page.fill("input[name=username]", name)

@@ -27,9 +27,10 @@ _READ: Final = """async ({ picture, most }) => {
     const blue = (one & 255) - (other & 255);
     return red * red + green * green + blue * blue;
   };
-  // The most frequent colours, but none that is all but there already: a rare pill is worth more than a tenth grey.
+  // Grounds as they are; then the most frequent colours, but none that is all but there already: a rare pill is worth
+  // more than a tenth grey.
   const byNumber = [...seen.keys()].sort((one, other) => seen.get(other) - seen.get(one) || one - other);
-  const palette = [];
+  const palette = byNumber.filter((colour) => seen.get(colour) > pixels.length / 500).slice(0, most);
   for (const near of [150, 50, 12, 0]) {
     for (const colour of byNumber) {
       if (palette.length < most && palette.every((taken) => apart(taken, colour) > near)) palette.push(colour);
