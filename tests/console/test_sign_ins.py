@@ -142,7 +142,11 @@ def test_a_change_of_access_and_a_new_password_are_entries(bank: Tenant, people:
     form = {"username": "alice", "is_staff": "on", "first_name": "Alicia", "is_superuser": "on", "is_active": "on"}
     assert owner.post(page, form).status_code == 302
     words = {"password1": "another correct horse 77", "password2": "another correct horse 77"}
-    assert owner.post(reverse("admin:auth_user_password_change", args=[people.alice.pk]), words).status_code == 302
+    ask = reverse("admin:auth_user_password_change", args=[people.alice.pk])
+    asked = owner.get(ask).content.decode()
+    assert "The password of now is lost then." in asked
+    assert "&lt;" not in asked, "no markup of Django's own stands there as text"
+    assert owner.post(ask, words).status_code == 302
     entries = AuditEntry.objects.filter(tenant=bank, action="person.changed").order_by("seq")
     details = [audit.payload_of(one)["details"] for one in entries]
     assert details == [{"user": "alice", "is_superuser": True}, {"user": "alice", "password": "set"}]
