@@ -23,7 +23,7 @@ def token_of(platform: PracticeServer, slug: str) -> str:
         platform.url + "/oauth/token",
         data={"grant_type": "client_credentials"},
         auth=(one.client_id, one.client_secret),
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])
@@ -39,17 +39,17 @@ class Caller:
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """GET a path."""
-        return self.session.get(self.platform.url + path, headers=headers, timeout=10, allow_redirects=False)
+        return self.session.get(self.platform.url + path, headers=headers, timeout=60, allow_redirects=False)
 
     def put(self, path: str, body: bytes | Mapping[str, Any], *, if_match: str | None = None) -> requests.Response:
         """PUT a body, under a guard if one is given."""
         headers = {"Content-Type": "application/json"} | ({} if if_match is None else {"If-Match": if_match})
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.session.put(self.platform.url + path, data=data, headers=headers, timeout=10)
+        return self.session.put(self.platform.url + path, data=data, headers=headers, timeout=60)
 
     def post(self, path: str, body: Any) -> requests.Response:
         """POST a JSON body."""
-        return self.session.post(self.platform.url + path, json=body, timeout=10)
+        return self.session.post(self.platform.url + path, json=body, timeout=60)
 
     def renew(self) -> None:
         """Use a fresh token from now on."""

@@ -169,7 +169,7 @@ def test_a_busy_port_is_refused_by_number_before_anything_starts(demo: Demo) -> 
         other.bind(("127.0.0.1", 0))
         other.listen()
         busy = other.getsockname()[1]
-        code = demo.start(port=busy).wait(60)
+        code = demo.start(port=busy).wait(READY_SECONDS)
     said = demo.output.read_text()
     assert code == 2
     assert said.startswith(f"Port {busy} ")
@@ -201,7 +201,7 @@ def test_a_part_that_does_not_come_up_is_named_with_its_last_words(tmp_path: Pat
     worker = part(tmp_path, "raise SystemExit('the broker is made of paper')")
     worker.start()
     with pytest.raises(PartFailed, match=r"(?s)The worker ended while it started \(exit code 1\).*made of paper"):
-        worker.wait_until_it_answers(seconds=30, stopped=lambda: False)
+        worker.wait_until_it_answers(seconds=READY_SECONDS, stopped=lambda: False)
     worker.stop()
 
 
@@ -219,7 +219,7 @@ def test_stopping_a_part_ends_what_it_started(tmp_path: Path) -> None:
         time.sleep(0.05)
     child = psutil.Process(int(lines[1]))
     worker.stop()
-    gone, _ = psutil.wait_procs([child], timeout=10)
+    gone, _ = psutil.wait_procs([child], timeout=60)
     assert gone or child.status() == psutil.STATUS_ZOMBIE
 
 

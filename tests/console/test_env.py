@@ -228,7 +228,7 @@ def test_a_start_with_an_unreadable_value_ends_with_a_sentence_and_exit_code_2(
         **given,
     }
     ended = subprocess.run(
-        [sys.executable, *start], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *start], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=180
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"{name} ")

@@ -18,7 +18,7 @@ def bank() -> Iterator[Caller]:
 def ask_for_token(bank: Caller, secret: str, grant: str = "client_credentials") -> requests.Response:
     client_id = bank.platform.credentials["northwind"].client_id
     return requests.post(
-        bank.platform.url + "/oauth/token", data={"grant_type": grant}, auth=(client_id, secret), timeout=10
+        bank.platform.url + "/oauth/token", data={"grant_type": grant}, auth=(client_id, secret), timeout=60
     )
 
 
@@ -35,7 +35,7 @@ def test_a_wrong_secret_is_refused_in_the_token_endpoints_own_shape(bank: Caller
     assert refused.status_code == 400
     assert set(refused.json()) == {"error", "description", "error_description"}
     assert refused.json()["error"] == "invalid_client"
-    assert requests.post(bank.platform.url + "/oauth/token", timeout=10).json()["error"] == "invalid_client"
+    assert requests.post(bank.platform.url + "/oauth/token", timeout=60).json()["error"] == "invalid_client"
 
 
 def test_only_client_credentials_are_granted(bank: Caller) -> None:
@@ -59,7 +59,7 @@ def test_one_client_sees_one_organization(bank: Caller) -> None:
 
 
 def test_without_a_token_and_with_a_made_up_one_the_answer_is_401(bank: Caller) -> None:
-    bare = requests.get(bank.platform.url + CONFIG, timeout=10)
+    bare = requests.get(bank.platform.url + CONFIG, timeout=60)
     assert (bare.status_code, bare.json()["code"]) == (401, "authentication.required")
     made_up = bank.get(CONFIG, Authorization="Bearer made-up")
     assert (made_up.status_code, made_up.json()["code"]) == (401, "bad.credentials")
@@ -70,7 +70,7 @@ def test_ended_tokens_are_refused_and_a_new_one_works(bank: Caller, expire: bool
     ended = requests.post(
         bank.platform.url + "/practice/tokens/revoke",
         json={"organization": "northwind", "expire": expire},
-        timeout=10,
+        timeout=60,
     )
     assert ended.json() == {"ended": 1}
     refused = bank.get(CONFIG)
@@ -99,13 +99,13 @@ def test_a_permission_that_was_taken_away_is_gone_from_the_roles_and_named_in_th
     assert {"agentassist:config:write", "agent-scripting:*:write"} <= policies(bank)
     body, etag = bank.next_write()
     control = bank.platform.url + "/practice/permissions"
-    requests.post(control, json={"organization": "northwind", "remove": ["agentassist:config:write"]}, timeout=10)
+    requests.post(control, json={"organization": "northwind", "remove": ["agentassist:config:write"]}, timeout=60)
     assert "agentassist:config:write" not in policies(bank)
     refused = bank.put(CONFIG, body, if_match=etag)
     assert (refused.status_code, refused.json()["code"]) == (403, "missing.any.permissions")
     assert "[agentassist:config:write]" in refused.json()["message"]
     assert bank.get(CONFIG).json()["version"] == 42
-    requests.post(control, json={"organization": "northwind", "reset": True}, timeout=10)
+    requests.post(control, json={"organization": "northwind", "reset": True}, timeout=60)
     assert bank.put(CONFIG, body, if_match=etag).status_code == 200
 
 

@@ -190,7 +190,7 @@ def test_a_name_with_a_lone_surrogate_and_a_number_of_any_length_break_nothing(b
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid.value")
     assert bank.put(CONFIG, raw % b"1.0", if_match=etag).status_code == 200
     assert b'"name":"a\\ud800"' in bank.get(CONFIG + "/versions?pageSize=1").content
-    assert bank.session.get(bank.platform.url + "/", timeout=10).status_code == 200
+    assert bank.session.get(bank.platform.url + "/", timeout=60).status_code == 200
 
 
 def test_the_history_lists_the_newest_version_first_and_serves_full_snapshots(bank: Caller) -> None:

@@ -22,7 +22,7 @@ BROWSER = {"Content-Type": "application/x-www-form-urlencoded"}  # also where a 
 
 
 def tell(bank: Caller, control: str, **told: Any) -> requests.Response:
-    return requests.post(f"{bank.platform.url}/practice/{control}", json=told, timeout=10)
+    return requests.post(f"{bank.platform.url}/practice/{control}", json=told, timeout=60)
 
 
 def test_somebody_elses_edits_become_the_next_version(bank: Caller) -> None:
@@ -95,10 +95,10 @@ def test_rules_are_listed_and_removed(bank: Caller) -> None:
     added = tell(bank, "faults", kind="slow", seconds=0.1, times=None).json()
     assert (added["kind"], added["times"], added["hits"]) == ("slow", None, 0)
     bank.get(CONFIG)
-    [standing] = requests.get(bank.platform.url + "/practice/faults", timeout=10).json()
+    [standing] = requests.get(bank.platform.url + "/practice/faults", timeout=60).json()
     assert standing["hits"] == 1
-    assert requests.delete(bank.platform.url + "/practice/faults", timeout=10).json() == []
-    assert requests.get(bank.platform.url + "/practice/faults", timeout=10).json() == []
+    assert requests.delete(bank.platform.url + "/practice/faults", timeout=60).json() == []
+    assert requests.get(bank.platform.url + "/practice/faults", timeout=60).json() == []
 
 
 def test_the_logs_can_be_asked_for_one_object(bank: Caller) -> None:
@@ -106,18 +106,18 @@ def test_the_logs_can_be_asked_for_one_object(bank: Caller) -> None:
     bank.platform.foreign_write("/api/v2/agentassist/configs/cfg-2")
     bank.get(CONFIG)
     url = bank.platform.url + "/practice/"
-    assert [one["object"] for one in requests.get(url + "writes?object=cfg-2", timeout=10).json()] == ["cfg-2"]
-    [read] = requests.get(url + "requests?object=cfg-1", timeout=10).json()
+    assert [one["object"] for one in requests.get(url + "writes?object=cfg-2", timeout=60).json()] == ["cfg-2"]
+    [read] = requests.get(url + "requests?object=cfg-1", timeout=60).json()
     assert (read["method"], read["status"], read["organization"]) == ("GET", 200, "northwind")
 
 
 def test_a_page_of_another_site_cannot_make_a_browser_tell_the_platform_anything(bank: Caller) -> None:
     url = bank.platform.url + "/practice/foreign-write"
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
-        refused = requests.post(url, json={"object": CONFIG}, headers=headers, timeout=10)
+        refused = requests.post(url, json={"object": CONFIG}, headers=headers, timeout=60)
         assert refused.status_code == 403
     assert bank.platform.writes() == []
-    own = requests.post(url, json={"object": CONFIG}, headers={"Origin": bank.platform.url}, timeout=10)
+    own = requests.post(url, json={"object": CONFIG}, headers={"Origin": bank.platform.url}, timeout=60)
     assert own.status_code == 200
 
 
@@ -135,9 +135,9 @@ def test_the_controls_do_not_answer_another_machine(bank: Caller) -> None:
 
 
 def test_controls_do_not_take_other_methods_or_paths(bank: Caller) -> None:
-    assert requests.put(bank.platform.url + "/practice/faults", timeout=10).status_code == 405
-    assert requests.get(bank.platform.url + "/practice/elsewhere", timeout=10).status_code == 404
-    assert requests.post(bank.platform.url + "/practice/faults", data=b"[", timeout=10).status_code == 400
+    assert requests.put(bank.platform.url + "/practice/faults", timeout=60).status_code == 405
+    assert requests.get(bank.platform.url + "/practice/elsewhere", timeout=60).status_code == 404
+    assert requests.post(bank.platform.url + "/practice/faults", data=b"[", timeout=60).status_code == 400
 
 
 class Forms(html.parser.HTMLParser):
@@ -156,26 +156,26 @@ class Forms(html.parser.HTMLParser):
 
 
 def test_every_form_of_the_front_page_works_and_leads_back_to_it(bank: Caller) -> None:
-    page = requests.get(bank.platform.url + "/", timeout=10)
+    page = requests.get(bank.platform.url + "/", timeout=60)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script" not in page.text
     assert "style=" not in page.text
-    style = requests.get(bank.platform.url + "/style.css", timeout=10)
+    style = requests.get(bank.platform.url + "/style.css", timeout=60)
     assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "Agent Assist – Billing EMEA" in page.text
     forms = Forms()
     forms.feed(page.text)
     assert len(forms.found) > 40
     for action, fields in forms.found:
-        done = requests.post(bank.platform.url + action, data=fields, headers=BROWSER, timeout=10)
+        done = requests.post(bank.platform.url + action, data=fields, headers=BROWSER, timeout=60)
         assert (done.status_code, done.url.startswith(bank.platform.url + "/?done=")) == (200, True)
         assert 'role="status"' in done.text
 
 
 def test_a_form_lets_the_next_write_of_one_configuration_land_unanswered(bank: Caller) -> None:
     fields = {"kind": "drop_after_commit", "method": "PUT", "path": CONFIG, "organization": "northwind"}
-    requests.post(bank.platform.url + "/practice/faults", data=fields, timeout=10)
-    assert "drop_after_commit, PUT" in requests.get(bank.platform.url + "/", timeout=10).text
+    requests.post(bank.platform.url + "/practice/faults", data=fields, timeout=60)
+    assert "drop_after_commit, PUT" in requests.get(bank.platform.url + "/", timeout=60).text
     body, etag = bank.next_write()
     with pytest.raises(requests.ConnectionError):
         bank.put(CONFIG, body, if_match=etag)
@@ -184,6 +184,6 @@ def test_a_form_lets_the_next_write_of_one_configuration_land_unanswered(bank: C
 
 def test_names_from_outside_are_escaped_on_the_page(bank: Caller) -> None:
     bank.platform.foreign_write(CONFIG, by="<b>Mallory</b>", edits=[{"path": "/name", "value": "<i>x</i>"}])
-    text = requests.get(bank.platform.url + "/", timeout=10).text
+    text = requests.get(bank.platform.url + "/", timeout=60).text
     assert "&lt;b&gt;Mallory" in text
     assert "<i>x" not in text

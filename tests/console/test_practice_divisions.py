@@ -125,13 +125,13 @@ def test_what_was_taken_away_stays_away_after_a_restart(tmp_path: Path) -> None:
         platform.set_divisions("northwind", remove=["Card security"])
     with PracticeServer(now=NOW, data_dir=tmp_path) as platform, calling(platform) as caller:
         assert len(names(caller, QUEUES)) == 2
-        told = requests.get(f"{platform.url}/practice/organizations", timeout=10).json()
+        told = requests.get(f"{platform.url}/practice/organizations", timeout=60).json()
         assert [one["withheld"] for one in told[0]["divisions"]] == [[], [], ["*"]]
 
 
 def test_a_division_that_is_not_there_is_named_by_the_control_and_nothing_changes(bank: Caller) -> None:
     told = {"organization": "northwind", "remove": ["Emea"]}
-    wrong = requests.post(f"{bank.platform.url}/practice/divisions", json=told, timeout=10)
+    wrong = requests.post(f"{bank.platform.url}/practice/divisions", json=told, timeout=60)
     assert wrong.status_code == 400
     assert "Emea is no division of northwind; there are Home, EMEA, Card security." in wrong.json()["message"]
     assert len(names(bank, QUEUES)) == 3

@@ -110,7 +110,7 @@ def send(
 ) -> requests.Response:
     headers = {} if etag is None else {"If-Match": etag}
     return caller.session.request(
-        rtype.update_method, caller.platform.url + path, json=body, headers=headers, timeout=10
+        rtype.update_method, caller.platform.url + path, json=body, headers=headers, timeout=60
     )
 
 

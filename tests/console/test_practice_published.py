@@ -72,9 +72,9 @@ def test_a_patch_leaves_alone_what_it_does_not_name_and_is_guarded_like_a_put(ba
     path = f"/api/v2/users/{listed(bank, '/api/v2/users')[1]['id']}"
     body = bank.get(path).json()
     url = bank.platform.url + path
-    written = bank.session.patch(url, json={"title": "Editor in chief", "version": body["version"]}, timeout=10).json()
+    written = bank.session.patch(url, json={"title": "Editor in chief", "version": body["version"]}, timeout=60).json()
     assert written == {**body, "title": "Editor in chief", "version": body["version"] + 1}
-    lost = bank.session.patch(url, json={"title": "Nobody", "version": body["version"]}, timeout=10)
+    lost = bank.session.patch(url, json={"title": "Nobody", "version": body["version"]}, timeout=60)
     assert (lost.status_code, lost.json()["code"]) == (409, "general.conflict")
     assert bank.put(path, body).status_code == 405
     assert bank.get(path).json()["title"] == "Editor in chief"
@@ -125,10 +125,10 @@ def test_a_draft_is_published_only_when_it_has_settled_and_the_deployment_then_t
     assert (draft["version"], draft["status"]) == ("DRAFT", "Active")
     saved = bank.put(f"{path}/draft", {**draft, "description": "Second privacy notice"}).json()
     assert saved["status"] == "Pending"
-    early = bank.session.post(f"{bank.platform.url}{path}/draft/publish", timeout=10)
+    early = bank.session.post(f"{bank.platform.url}{path}/draft/publish", timeout=60)
     assert (early.status_code, early.json()["code"]) == (409, "web.deployments.configuration.not.active")
     bank.platform.set_switches("northwind", propagation_seconds=0)
-    published = bank.session.post(f"{bank.platform.url}{path}/draft/publish", timeout=10).json()
+    published = bank.session.post(f"{bank.platform.url}{path}/draft/publish", timeout=60).json()
     assert (published["version"], published["description"]) == ("3", "Second privacy notice")
     assert [one["version"] for one in listed(bank, path)] == ["1", "2", "3"]
     assert bank.get(f"{path}/2").json()["version"] == "2"

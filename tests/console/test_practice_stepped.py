@@ -30,7 +30,7 @@ def only(caller: Caller, path: str) -> dict[str, Any]:
 
 
 def patch(caller: Caller, path: str, body: dict[str, Any]) -> requests.Response:
-    return caller.session.patch(caller.platform.url + path, json=body, timeout=10)
+    return caller.session.patch(caller.platform.url + path, json=body, timeout=60)
 
 
 def table_of(caller: Caller) -> str:
@@ -75,7 +75,7 @@ def test_only_a_superseded_version_is_rolled_back_to_and_the_note_goes_when_it_i
     assert (live.status_code, live.json()["code"]) == (409, "general.conflict")
     assert "Version 4 of the decision table is Published; it must be Superseded." in live.json()["message"]
     assert bank.post(f"{table}/versions/9/rollback", {}).status_code == 404
-    assert bank.session.post(f"{bank.platform.url}{table}/versions/2/rollback", timeout=10).status_code == 200
+    assert bank.session.post(f"{bank.platform.url}{table}/versions/2/rollback", timeout=60).status_code == 200
     assert bank.post(f"{table}/versions/3/rollback", {"rollbackReason": "Gold first"}).status_code == 200
     assert bank.post(f"{table}/versions/4/rollback", {"rollbackReason": "x" * 201}).json()["code"] == "invalid.value"
     assert bank.post(f"{table}/versions/4/rollback", {"reason": "typo"}).json()["code"] == "invalid.property"
@@ -215,7 +215,7 @@ def test_a_draft_of_a_data_action_is_guarded_changed_by_somebody_else_and_thrown
     lost = patch(bank, f"{action}/draft", {"version": version, "name": "Look up order (old)"})
     assert (lost.status_code, lost.json()["code"]) == (400, "bad.request")
     assert patch(bank, f"{action}/draft", {"version": version + 1, "secure": True}).json()["secure"] is True
-    assert bank.session.delete(f"{bank.platform.url}{action}/draft", timeout=10).status_code == 204
+    assert bank.session.delete(f"{bank.platform.url}{action}/draft", timeout=60).status_code == 204
     assert bank.get(f"{action}/draft").status_code == 404
     again = bank.post(f"{action}/draft", None).json()
     assert (again["secure"], again["version"]) == (False, 1)
@@ -288,8 +288,8 @@ def test_what_was_published_is_there_after_a_restart_and_the_draft_is_gone_with_
 def test_a_foreign_step_that_the_platform_refuses_is_refused_and_one_that_writes_nothing_is_named(bank: Caller) -> None:
     url = f"{bank.platform.url}/practice/foreign-write"
     told = {"organization": "northwind", "step": {"path": f"{table_of(bank)}/versions/4/rollback"}}
-    assert requests.post(url, json=told, timeout=10).status_code == 409
+    assert requests.post(url, json=told, timeout=60).status_code == 409
     nothing = {**told, "step": {"method": "GET", "path": table_of(bank)}}
-    assert "writes nothing" in requests.post(url, json=nothing, timeout=10).json()["message"]
-    assert requests.post(url, json={**told, "step": {"verb": "POST"}}, timeout=10).status_code == 400
+    assert "writes nothing" in requests.post(url, json=nothing, timeout=60).json()["message"]
+    assert requests.post(url, json={**told, "step": {"verb": "POST"}}, timeout=60).status_code == 400
     assert bank.platform.writes() == []

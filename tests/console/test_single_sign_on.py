@@ -47,7 +47,7 @@ def go_through(browser: Client, way: str = "/login/sso/?next=/rollbacks/rollback
     """Follow the link to the provider and back as a browser does; give the answer and where it leads."""
     there = browser.get(way)
     assert there.status_code == 302, there.content
-    back = requests.get(there["Location"], allow_redirects=False, timeout=10).headers["Location"]
+    back = requests.get(there["Location"], allow_redirects=False, timeout=60).headers["Location"]
     answer = browser.get(back.removeprefix("http://testserver"))
     return answer.status_code, answer.headers.get("Location", "")
 
@@ -133,7 +133,7 @@ def test_an_answer_that_cannot_be_believed_lets_nobody_in(
     if fault == "discovery":
         assert browser.get("/login/sso/").status_code == 502
     elif fault == "state":
-        there = requests.get(browser.get("/login/sso/")["Location"], allow_redirects=False, timeout=10)
+        there = requests.get(browser.get("/login/sso/")["Location"], allow_redirects=False, timeout=60)
         answer = Client().get(there.headers["Location"].removeprefix("http://testserver"))
         assert answer.status_code == 401
     else:

@@ -13,6 +13,10 @@ QUICK = driving.Pace(
     patience=30.0, first_wait=0.02, longest_wait=0.2, longest_backoff=0.1, longest_wait_for_lock=0.1, horizon=0.5
 )
 """The same protocol with short waits; nothing else is different."""
+UNTIL_NOTHING_IS_DUE = driving.Pace(
+    patience=0.0, first_wait=0.0, longest_backoff=0.0, longest_wait_for_lock=0.0, horizon=0.0
+)
+"""Without any wait: all that may be sent is sent, and then the driver leaves, however slow the machine is."""
 
 REASON = "Retention rules misfire since last night"
 

@@ -12,7 +12,7 @@ from rollbacks.models import Approval, AuditEntry, Rollback
 from tenants import actions as tenant_actions
 from tenants.access import Role
 from tests import world as making
-from tests.rollbacks.conftest import QUICK, REASON, Desk
+from tests.rollbacks.conftest import QUICK, REASON, UNTIL_NOTHING_IS_DUE, Desk
 from tests.rollbacks.page_reading import address_of, browser_of, main_of, plan_address, send, status_address, text_of
 from tests.world import BILLING_PATH
 
@@ -288,7 +288,7 @@ def test_a_run_that_a_guard_refused_says_so_and_waits_for_the_word_that_the_free
 def unknown_outcome(desk: Desk) -> Rollback:
     rollback = desk.approved()
     desk.fault("unavailable_503", when="before", times=None)
-    return desk.run(rollback, pace=driving.Pace(patience=1.0, first_wait=0.01, longest_wait=0.05, horizon=0.05))
+    return desk.run(rollback, pace=UNTIL_NOTHING_IS_DUE)
 
 
 def test_an_unknown_outcome_says_what_it_means_and_only_an_approver_may_close_it(

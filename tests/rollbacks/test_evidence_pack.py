@@ -52,7 +52,7 @@ def check(pack: bytes, folder: Path, *words: str, key: str = PUBLIC) -> tuple[in
         env={},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     return ended.returncode, ended.stdout + ended.stderr
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rollbacks import applying, audit, driving, leases, transitions, verdicts, verifying
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from tenants import archive, drift
-from tests.rollbacks.conftest import QUICK, Desk
+from tests.rollbacks.conftest import QUICK, UNTIL_NOTHING_IS_DUE, Desk
 from tests.world import content, version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,9 +151,8 @@ def test_a_lock_is_waited_out_within_the_same_attempt(desk: Desk) -> None:
 def test_a_lock_that_never_ends_is_not_a_storm_and_stays_open(desk: Desk) -> None:
     rollback = desk.approved()
     desk.fault("locked_409", times=None)
-    pace = driving.Pace(patience=0.0, first_wait=0.0, longest_wait_for_lock=0.0, horizon=0.0)
     for _ in range(2):
-        rollback = desk.run(rollback, pace=pace)
+        rollback = desk.run(rollback, pace=UNTIL_NOTHING_IS_DUE)
         assert rollback.state == "unknown"
         assert rollback.attempts.get().state == "open"
         assert rollback.attempts.get().sends.count() == verdicts.MAX_LOCKED

@@ -10,14 +10,13 @@ from rollbacks import actions, applying, driving, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants import actions as tenants
 from tenants import connections
-from tests.rollbacks.conftest import QUICK, Desk
+from tests.rollbacks.conftest import QUICK, UNTIL_NOTHING_IS_DUE, Desk
 from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT_ONCE = driving.Pace(patience=0.0, first_wait=0.01, horizon=0.0)
-UNTIL_NOTHING_IS_DUE = driving.Pace(patience=0.0, first_wait=0.0, longest_wait_for_lock=0.0, horizon=0.0)
 
 
 def begun(rollback: Rollback) -> Attempt:

@@ -156,7 +156,7 @@ def test_a_step_that_a_person_gives_up_leaves_word_of_those_that_stand(desk: Des
     desk.world.practice.set_switches("northwind", propagation_seconds=0)
     found.fault("drop_after_commit", "POST", "/draft/publish$")
     found.fault("unavailable_503", "GET", "/versions$", after=1, times=500)
-    waiting = found.run(rollback, pace=driving.Pace(patience=0.8, first_wait=0.05, longest_wait=0.2, horizon=0.1))
+    waiting = found.run(rollback, pace=driving.Pace(patience=0.8, first_wait=0.05, longest_wait=0.2, horizon=0.0))
     assert waiting.state == "unknown", waiting.explanation
     reason = "The vendor cannot say either"
     closed = actions.close_presumed(waiting, acting_user=desk.world.bob, reason=reason)

@@ -413,7 +413,7 @@ def test_ctrl_c_keeps_what_was_read_and_the_next_run_reads_only_the_rest(
     while not TrackedConfig.objects.filter(live__isnull=False).exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=180)
 
     assert process.returncode == 1, err.decode()
     assert "Nothing is read twice when you run it again: manage.py track northwind --all" in err.decode()
