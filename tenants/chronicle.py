@@ -91,7 +91,9 @@ class LiveSpan(models.Model):
     A pause of the looks that is too long ends a span, and the next look begins another, of the same state or not.
     """
 
-    config = models.ForeignKey("tenants.TrackedConfig", on_delete=models.PROTECT, related_name="live_spans")
+    config = models.ForeignKey(  # `live_span_by_time` begins with it
+        "tenants.TrackedConfig", on_delete=models.PROTECT, db_index=False, related_name="live_spans"
+    )
     snapshot = models.ForeignKey(
         "tenants.Snapshot",
         null=True,

@@ -1,7 +1,8 @@
 """What is worked out once from the versions and kept to be quick: what each changed, and every value that has gone.
 
 All of it can be thrown away and is made anew from the archive (`tenants.indexing`), so nothing here protects a version
-from being dropped: a row of a version that is no more is swept away with the next round.
+from being dropped: a row of a version that is no more is swept away with the next round. Nobody looks rows up by the
+versions that they name, so these columns have no indexes of their own; each would cost some twenty bytes for each row.
 """
 
 from typing import ClassVar
@@ -28,6 +29,7 @@ class ConfigIndex(models.Model):
         null=True,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         related_name="+",
         help_text="The last one that can be read.",
     )
@@ -52,9 +54,14 @@ class VersionChanges(models.Model):
         primary_key=True,
         related_name="changes",
     )
-    config = models.ForeignKey("tenants.TrackedConfig", on_delete=models.CASCADE, related_name="+")
+    config = models.ForeignKey("tenants.TrackedConfig", on_delete=models.CASCADE, db_index=False, related_name="+")
     before = models.ForeignKey(
-        "tenants.Snapshot", null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        "tenants.Snapshot",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     position = models.PositiveIntegerField(help_text="Among the versions of the configuration, from 0.")
     changed = models.PositiveIntegerField(default=0)
@@ -84,12 +91,17 @@ class PastValue(models.Model):
     """One value that stood in a configuration and is gone: where, from which version, and which took it away."""
 
     config = models.ForeignKey("tenants.TrackedConfig", on_delete=models.CASCADE, related_name="past_values")
-    since = models.ForeignKey("tenants.Snapshot", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
-    gone_in = models.ForeignKey("tenants.Snapshot", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    since = models.ForeignKey(
+        "tenants.Snapshot", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    gone_in = models.ForeignKey(
+        "tenants.Snapshot", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     before = models.ForeignKey(
         "tenants.Snapshot",
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         related_name="+",
         help_text="The last version that had it.",
     )

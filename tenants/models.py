@@ -430,7 +430,9 @@ class Snapshot(models.Model):
         HISTORY = "history", "imported from the platform's own history"
         READ_BACK = "read_back", "read back after a write of ours"
 
-    config = models.ForeignKey(TrackedConfig, on_delete=models.PROTECT, related_name="snapshots")
+    config = models.ForeignKey(  # `snapshot_once` begins with it
+        TrackedConfig, on_delete=models.PROTECT, db_index=False, related_name="snapshots"
+    )
     version = models.BigIntegerField(
         help_text="The platform's number; the console's own running number for types that have none."
     )

@@ -10,6 +10,7 @@ plain row in turn, and so are reads of versions drawn by lot; the middle one cou
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -21,15 +22,16 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench import durable, pages
+from tests.bench import durable, pages, recording
 from tests.bench.histories import rounds
 from tests.contract.installing import NotInstalled, install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 PEERS: Final = CHECKOUT / "tests" / "bench" / "peers"
@@ -53,6 +55,12 @@ class Kept:
     reads: list[float] = field(default_factory=list)
     packing: float = 0.0
     """Seconds of a step of its own that made it so small."""
+    work: float | None = None
+    """Milliseconds of processors that one write takes, here and in the database."""
+    reading: float | None = None
+    """The same of one read."""
+    content: int | None = None
+    """Bytes of the packed contents alone: no keys, rows and indexes, no commits and trees."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,11 @@ class Run:
 
     size: Size
     raw: int = 0
-    bodies: int = 0
-    """Bytes of our packed bodies alone, without rows and indexes."""
     kept: dict[str, Kept] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    recorded: recording.Recorded | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds that each part of the run took."""
     load: float = float("nan")
     server: str = ""
 
@@ -96,15 +105,30 @@ def main() -> int:
     size = Size(options.configs, options.versions, min(options.timed, options.versions - 1), options.reads)
     run = Run(size, load=os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan"))
     with durable.database() as folder:
-        measure_ours(run)
-        measure_peers(run)
-        measure_git(run, folder / "git")
+        with stage(run, "the archive and plain rows"):
+            measure_ours(run)
+        with stage(run, "recording as a sweep does"):
+            run.recorded = recording.measure()
+        with stage(run, "the peers in Python"):
+            measure_peers(run)
+        with stage(run, "git"):
+            measure_git(run, folder / "git")
     text = section(run)
     sys.stdout.write(f"{text}\n")
     whole = (size.configs, size.versions) == (200, 100)
     if options.page or whole:
         pages.write(options.page or CHECKOUT / "docs" / "PERFORMANCE.md", "The archive of versions", text)
     return 0
+
+
+@contextlib.contextmanager
+def stage(run: Run, name: str) -> Iterator[None]:
+    """Keep how long a part of the run took, and say so at once: some take minutes."""
+    began = time.perf_counter()
+    yield
+    run.stages[name] = time.perf_counter() - began
+    sys.stderr.write(f"{name}: {run.stages[name]:.0f} s\n")
+    sys.stderr.flush()
 
 
 # --- ours ------------------------------------------------------------------------------------------------------------
@@ -130,6 +154,7 @@ def measure_ours(run: Run) -> None:
         editor.create_model(plain)
     ours, cold, rows = (run.kept.setdefault(name, Kept()) for name in (OURS, COLD, PLAIN))
     last: dict[int, str] = {}
+    warm, whole, work = recording.Taken(), recording.Taken(), recording.Work()
     documents: list[tuple[str, int]] = []
 
     def keep(number: int, raw: bytes) -> None:
@@ -154,33 +179,44 @@ def measure_ours(run: Run) -> None:
             forgetful = number % 2 == 1
             if forgetful:
                 chains._recent.forget(last[number])
-            (cold if forgetful else ours).writes.append(_seconds(keep, number, raw))
-            rows.writes.append(_seconds(keep_plain, number, raw))
-    _read_back(run, plain, documents)
+                cold.writes.append(_seconds(keep, number, raw))
+            else:
+                work.of(warm, partial(keep, number, raw))
+            work.of(whole, partial(keep_plain, number, raw))
+    ours.writes, ours.work = warm.clock, warm.work
+    rows.writes, rows.work = whole.clock, whole.work
+    _read_back(run, plain, documents, work)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size('tenants_document'), pg_total_relation_size(%s)", [_PLAIN_TABLE])
         ours.bytes, rows.bytes = cursor.fetchone()
         cursor.execute("SELECT sum(octet_length(body)), current_setting('server_version') FROM tenants_document")
-        run.bodies, run.server = cursor.fetchone()
-        run.bodies = int(run.bodies)
+        bodies, run.server = cursor.fetchone()
+        ours.content = int(bodies)
 
 
 _PLAIN_TABLE: Final = "tenants_plainversion"
 
 
-def _read_back(run: Run, plain: Any, documents: list[tuple[str, int]]) -> None:
+def _read_back(run: Run, plain: Any, documents: list[tuple[str, int]], work: recording.Work) -> None:
     """Time reads drawn by lot, and then read every version and compare it; raises AssertionError for another byte."""
     from tenants import archive, chains  # noqa: PLC0415
 
     chance = random.Random(7)  # noqa: S311 - no secret
+    packed, whole = recording.Taken(), recording.Taken()
+    found: dict[str, bytes] = {}
+
+    def read_ours(sha256: str) -> None:
+        found["ours"] = chains.read(sha256)
+
+    def read_plain(pk: int) -> None:
+        found["plain"] = bytes(plain.objects.get(pk=pk).body)
+
     for sha256, pk in chance.choices(documents, k=run.size.reads):
-        began = time.perf_counter()
-        read = chains.read(sha256)
-        middle = time.perf_counter()
-        body = bytes(plain.objects.get(pk=pk).body)
-        run.kept[PLAIN].reads.append(time.perf_counter() - middle)
-        run.kept[OURS].reads.append(middle - began)
-        assert read == body
+        work.of(packed, partial(read_ours, sha256))
+        work.of(whole, partial(read_plain, pk))
+        assert found["ours"] == found["plain"]
+    for name, taken in ((OURS, packed), (PLAIN, whole)):
+        run.kept[name].reads, run.kept[name].reading = taken.clock, taken.work
     for start in range(0, len(documents), 200):
         some = dict(documents[start : start + 200])
         read_back = archive.bytes_of_all(some)
@@ -275,6 +311,8 @@ _SIGNED: Final = {"NAME": "Ines Duarte", "EMAIL": "ines.duarte@northwind.example
 
 def _weigh_git(git: Callable[..., bytes], folder: Path, kept: Kept, run: Run) -> None:
     """Weigh the objects by the bytes of their files' blocks, and read versions drawn by lot through one process."""
+    listed = git("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectsize:disk)").decode().split()
+    kept.content = sum(int(size) for kind, size in zip(listed[::2], listed[1::2], strict=True) if kind == "blob")
     blocks = sum(file.stat().st_blocks * 512 for file in (folder / ".git" / "objects").rglob("*") if file.is_file())
     kept.bytes = blocks
     chance = random.Random(7)  # noqa: S311 - no secret
@@ -304,6 +342,7 @@ def section(run: Run) -> str:
     """Give the part of the page, as Markdown."""
     total = run.size.total
     ours, cold, row = run.kept[OURS], run.kept[COLD], _plainest(run.kept)
+    bodies = ours.content or 0
     lines = [
         (
             f"{run.size.configs} configurations × {run.size.versions} versions of {run.raw / total / 1000:.0f} KB, each"
@@ -312,16 +351,18 @@ def section(run: Run) -> str:
             " one; each write a transaction of its own with fsync on."
         ),
         "",
-        "| kept by | bytes a version | write ms | read ms | packing |",
-        "|---|--:|--:|--:|--:|",
+        "| kept by | bytes a version | of it packed content | write ms | read ms | packing |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(name, kept, total) for name, kept in run.kept.items() if name != COLD]
     lines += [
         "",
         (
-            f"Of ours {run.bodies / total:,.0f} bytes a version are the packed bodies, {run.raw / run.bodies:.0f} times"
-            " smaller than they came; the rest is rows and indexes: the SHA-256, the size, the place in the chain."
-            f" A write of ours whose predecessor is not in memory takes {_ms(cold.writes)} ms."
+            f"Of ours {bodies / total:,.0f} bytes a version are the packed bodies, {run.raw / bodies:.0f} times smaller"
+            " than they came; the rest is rows and indexes: the SHA-256, the size, the place in the chain. Of git's,"
+            " the rest is its index of objects, and a commit and a tree for each round, which say what was there when;"
+            " ours says that in the versions' own rows (below). A write of ours whose predecessor is not in memory"
+            f" takes {_ms(cold.writes)} ms."
         ),
         "",
         *(f"- {sentence}" for sentence in _reached(run.kept, ours, cold, row)),
@@ -332,15 +373,44 @@ def section(run: Run) -> str:
             " durable (git flushes no loose object by default). Every version of ours was read back and compared."
         ),
         "",
+        *_recorded(run, row),
         (
             f"Measured with Python {platform.python_version()} and PostgreSQL {run.server} on {os.cpu_count()} cores,"
-            f" load {run.load:.1f} before."
+            f" load {run.load:.1f} before." + _took(run.stages)
         ),
         *(f"\n{sentence}" for sentence in run.missing),
         "",
         "To repeat: `make bench`, or only this: `.venv/bin/python -m tests.bench.archives`.",
     ]
     return "\n".join(lines)
+
+
+def _recorded(run: Run, row: Kept) -> list[str]:
+    """Say what the whole recording of a version takes, and what of it the archive is."""
+    recorded, ours, plain = run.recorded, run.kept[OURS], run.kept[PLAIN]
+    if recorded is None or ours.work is None or plain.work is None:
+        return []
+    times = recorded.taken.middle / (statistics.median(row.writes) * 1000)
+    others = ", ".join(f"{name} {size:,.0f}" for name, size in recorded.tables.items())
+    return [
+        (
+            f"Of processors, here and in the database, a write of the archive takes {ours.work:.2f} ms and a plain row"
+            f" {plain.work:.2f}; a read {ours.reading or 0:.2f} and {plain.reading or 0:.2f}. A version is more than"
+            " its bytes: recording one as a sweep does (its row, what is live and since when, the entry in the trail,"
+            f" the look for bad content) takes {recorded.statements} statements in one transaction,"
+            f" {recorded.taken.middle:.2f} ms by the clock, {times:.1f} of a plain row's, and {recorded.taken.work:.2f}"
+            f" ms of processors. With their indexes its other tables take, in bytes a version: {others}."
+        ),
+        "",
+    ]
+
+
+def _took(stages: Mapping[str, float]) -> str:
+    """Say how long the run took, and its parts."""
+    if not stages:
+        return ""
+    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in stages.items())
+    return f" The run took {sum(stages.values()) / 60:.0f} minutes: {parts}."
 
 
 def _plainest(kept: Mapping[str, Kept]) -> Kept:
@@ -373,7 +443,8 @@ def _reached(kept: Mapping[str, Kept], ours: Kept, cold: Kept, row: Kept) -> lis
 def _row(name: str, kept: Kept, total: int) -> str:
     on_disk = "–" if kept.bytes is None else f"{kept.bytes / total:,.0f}"
     packing = f"{kept.packing:.0f} s" if kept.packing else "none"
-    return f"| {name} | {on_disk} | {_ms(kept.writes)} | {_ms(kept.reads)} | {packing} |"
+    content = "–" if kept.content is None else f"{kept.content / total:,.0f}"
+    return f"| {name} | {on_disk} | {content} | {_ms(kept.writes)} | {_ms(kept.reads)} | {packing} |"
 
 
 def _ms(times: list[float]) -> str:

@@ -20,17 +20,17 @@ def test_histories_are_the_same_each_time_and_each_version_differs_a_little() ->
 
 
 def test_the_page_says_of_each_aim_whether_it_is_reached() -> None:
-    run = Run(Size(2, 10, 1, 5), raw=400_000, bodies=4_000)
+    run = Run(Size(2, 10, 1, 5), raw=400_000)
     run.kept = {
-        OURS: Kept(8_000, [0.004], [0.001]),
+        OURS: Kept(8_000, [0.004], [0.001], content=4_000),
         COLD: Kept(None, [0.006], []),
         PLAIN: Kept(500_000, [0.005], [0.0004]),
         NAMES["full"]: Kept(420_000, [0.0055], [0.0008]),
-        AGGRESSIVE: Kept(10_000, [], [0.001], packing=130),
+        AGGRESSIVE: Kept(10_000, [], [0.001], packing=130, content=6_000),
     }
     text = archives.section(run)
-    assert "| this archive | 400 | 4.00 | 1.00 | none |" in text
-    assert "| git, repack --aggressive | 500 | – | 1.00 | 130 s |" in text
+    assert "| this archive | 400 | 200 | 4.00 | 1.00 | none |" in text
+    assert "| git, repack --aggressive | 500 | 300 | – | 1.00 | 130 s |" in text
     assert "Fewer bytes than `git repack --aggressive`, at once: 0.80 of them" in text
     assert "- A write: 0.80 of a plain row's." in text
     assert "- A write, nothing in memory: 1.20 of a plain row's, which is NOT within 1." in text
