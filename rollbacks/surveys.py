@@ -7,8 +7,6 @@ when a person plans, and again right before the first byte may leave.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils import timezone
-
 from rollbacks import (
     approving,
     collateral,
@@ -104,8 +102,7 @@ def read_live(config: TrackedConfig, platform: Platform, *, source: Snapshot.Sou
     """Read live, keep what was seen, and give it; raises RemoteError or LiveUnreadable."""
     rtype = catalogue.get(config.resource_type)
     try:
-        answer = capture.read_to_plan(config, platform)
-        look = capture.remember(config, rtype, answer, source=source, now=timezone.now())
+        answer, look = capture.read_and_remember(config, rtype, platform, source=source)
         value = archive.value_from(answer.body)
     except archive.UnusableContent as error:
         raise LiveUnreadable(f"Live cannot be used: {error}") from error

@@ -17,6 +17,9 @@ back, for example deleted and made again: `live` moves and the trail bears an al
 number to compare; there the platform's own date of the change says what is older, and an answer whose request had
 begun before the newest state was kept is asked for again.
 
+**One strange ETag moves nothing.** A gateway may alter the ETag of one answer, and a plan on a moved `live` is void. So
+what differs from `live` in nothing but its ETag is kept, with an alarm, only if a second read right after says it too.
+
 **A 304 is trusted for a day.** An ETag that hashes content comes back when content comes back (PROTOCOL.md, "Rules by
 type"), and a 304 cannot show the new number. So a config's first look on each day (UTC) and every look that a person
 asks for are unconditional.
@@ -205,6 +208,24 @@ def _take(config: TrackedConfig, rtype: ResourceType, answer: "Answer", platform
     return _stale(config, None, now=now)
 
 
+def read_and_remember(
+    config: TrackedConfig, rtype: ResourceType, platform: "Platform", *, source: Snapshot.Source
+) -> "tuple[Answer, Look | None]":
+    """Read live for a plan and keep what was seen, as `remember` does; raises as `read_to_plan` and `remember` do.
+
+    Another ETag alone is read again at once; anything else that wants a second read is the caller's to decide.
+    """
+    answer = read_to_plan(config, platform)
+    value = archive.check(config, rtype, answer.body)
+    taken = remember(config, rtype, answer, source=source, now=timezone.now(), value=value)
+    if taken is None and sightings.etag_alone(config.live, rtype, value, answer):
+        answer = live_object.read(config, platform)
+        value = archive.check(config, rtype, answer.body)
+        again = sightings.etag_alone(config.live, rtype, value, answer)
+        taken = remember(config, rtype, answer, source=source, now=timezone.now(), value=value, confirmed=again)
+    return answer, taken
+
+
 def remember(
     config: TrackedConfig,
     rtype: ResourceType,
@@ -219,8 +240,8 @@ def remember(
 
     The look is `first`, `changed`, `unchanged`, or `stale` when it shows an older state than live; None asks the
     caller to read again: the answer may be older than what was kept meanwhile, or the object seems to have been set
-    back, which only a second read (`confirmed`) may say. `value` is what `archive.check` gave for the same answer,
-    which spares reading it again. Raises UnusableContent, and then nothing is kept.
+    back or to bear another ETag alone, which only a second read (`confirmed`) may say. `value` is what `archive.check`
+    gave for the same answer, which spares reading it again. Raises UnusableContent, and then nothing is kept.
     """
     if value is None:
         value = archive.check(config, rtype, answer.body)
@@ -232,6 +253,8 @@ def remember(
         live = row.live
         config.presence = row.presence
         if not versioned and sightings.crossed(live, rtype, value, answer):
+            return None
+        if not confirmed and sightings.etag_alone(live, rtype, value, answer):
             return None
         back = live is not None and sightings.is_older(live, rtype, value)
         if back and not (confirmed and sightings.is_settled(row, rtype, now=now)):

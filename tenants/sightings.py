@@ -28,6 +28,18 @@ def shows(live: "Snapshot | None", rtype: ResourceType, value: "Mapping[str, Val
     )
 
 
+def etag_alone(live: "Snapshot | None", rtype: ResourceType, value: "Mapping[str, Value]", answer: "Answer") -> bool:
+    """Tell whether an answer shows live under another ETag than it had, and nothing else: perhaps a gateway's doing."""
+    return (
+        live is not None
+        and live.etag is not None
+        and rtype.version_rule is not VersionRule.NONE
+        and live.version == projection.version_of(rtype, value)
+        and bytes(live.etag) != answer.etag
+        and live.digest == projection.content_digest(rtype, value)
+    )
+
+
 def crossed(live: "Snapshot | None", rtype: ResourceType, value: "Mapping[str, Value]", answer: "Answer") -> bool:
     """Tell whether a differing answer's request had begun before what is live was kept, so that it may be the older."""
     if live is None or live.digest == projection.content_digest(rtype, value):

@@ -7,6 +7,7 @@ from rollbacks.driving import Pace
 from rollbacks.models import Attempt, AuditEntry, Rollback
 from rollbacks.readiness import judge_draft
 from rollbacks.verdicts import Close, Guarded, Seen, SendNow, SendOutcome, Sent, Vanished, Verdict, judge
+from tests import world
 from tests.rollbacks.conftest import QUICK, Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +30,11 @@ def begun(desk: Desk) -> tuple[Rollback, Attempt]:
     rollback = desk.approved()
     lease = leases.Lease(driving.driver_name(), 60)
     return rollback, transitions.begin_attempt(rollback, lease=lease, horizon_seconds=0.5, actor="alice")
+
+
+def alarms(desk: Desk) -> list[str]:
+    found = AuditEntry.objects.filter(tenant=desk.world.northwind, outcome="alarm").order_by("seq")
+    return list(found.values_list("action", flat=True))
 
 
 def missing(desk: Desk, **rule: object) -> None:
@@ -102,6 +108,34 @@ def test_a_driver_that_dies_between_the_two_looks_leaves_an_attempt_that_begins_
     applying.recover(pace=QUICK, everything=True)
     attempt.refresh_from_db()
     assert attempt.verdict == "verified"
+
+
+def test_a_single_strange_etag_in_the_last_survey_does_not_void_the_plan(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.fault("weak_etag", method="GET")
+    carried_out = desk.run(rollback)
+    assert (carried_out.state, carried_out.verdict) == ("applied", "verified")
+    assert len(desk.writes()) == 1
+    assert alarms(desk) == []
+
+
+def test_a_single_strange_etag_that_a_sweep_sees_voids_no_plan(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.fault("weak_etag", method="GET")
+    world.look(rollback.config)
+    rollback.refresh_from_db()
+    assert rollback.state == "approved"
+    assert rollback.config.live_id == rollback.base_id
+    assert alarms(desk) == []
+
+
+def test_a_strange_etag_that_a_second_look_shows_too_voids_the_plan(desk: Desk) -> None:
+    rollback = desk.approved()
+    desk.fault("weak_etag", method="GET", times=2)
+    ended = desk.run(rollback)
+    assert ended.state == "conflict"
+    assert "its ETag changed although its version and content did not" in ended.explanation
+    assert desk.writes() == []
 
 
 def test_a_newer_version_shows_itself_whole_and_is_looked_at_once(desk: Desk) -> None:
