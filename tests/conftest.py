@@ -25,7 +25,8 @@ from console import embedded, sessions
 from console.practice import dispatch, organizations
 from console.practice.server import PracticeServer
 from console.practice.state import Organization
-from tenants import aside
+from rollbacks import inquiries, propagation
+from tenants import aside, blaming, configuration, search_page
 from tests import world as making
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -201,6 +202,21 @@ def _found_the_organizations_once_a_minute() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "found_organizations", just_founded)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_page_takes_its_time() -> Iterator[None]:
+    """Let pages and sweeps finish: what they leave to the next one after a second would depend on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (
+            (blaming, "SECONDS_OF_A_PAGE"),
+            (configuration, "SECONDS_OF_A_PAGE"),
+            (search_page, "SECONDS"),
+            (inquiries, "SWEEP_SECONDS"),
+            (propagation, "SWEEP_SECONDS"),
+        ):
+            patch.setattr(module, name, 600.0)
         yield
 
 
