@@ -53,7 +53,6 @@ def sign_in(browser: Browser, name: str, passwords: dict[str, str], *, dark: boo
     """Open the console as one person."""
     page = browser.new_page(
         viewport=SIZE,
-        locale="en-GB",
         color_scheme="dark" if dark else "light",
         base_url=f"http://127.0.0.1:{PORT}",
     )
