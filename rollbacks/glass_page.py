@@ -157,10 +157,12 @@ def answer(request: HttpRequest, glass_id: UUID) -> HttpResponse:
             case _:
                 return _page(request, glass, problem="The form asked for nothing that this page knows.", status=400)
     except (actions.NotAllowed, PermissionDenied) as error:
+        status = 409
         if isinstance(error, PermissionDenied):
+            status = 403
             refused_access.record(error, user=user, tried=f"{what} of a broken glass", path=request.path)
         glass.refresh_from_db()
-        return _page(request, glass, problem=str(error), status=409)
+        return _page(request, glass, problem=str(error), status=status)
     messages.success(request, said)
     return HttpResponseRedirect(_address(glass))
 

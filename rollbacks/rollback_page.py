@@ -141,10 +141,12 @@ def _do(request: HttpRequest, rollback: Rollback) -> HttpResponse:
     try:
         said = _DOINGS[what](request.POST, rollback, user) if what in _DOINGS else None
     except (actions.NotAllowed, PermissionDenied) as error:
+        status = 409
         if isinstance(error, PermissionDenied):
+            status = 403
             refused_access.record(error, user=user, tried=f"{what} a rollback", path=request.path)
         rollback.refresh_from_db()
-        return _page(request, rollback, problem=str(error), typed=request.POST, status=409)
+        return _page(request, rollback, problem=str(error), typed=request.POST, status=status)
     if said is None:
         return _page(request, rollback, problem="The form asked for nothing that this page knows.", status=400)
     messages.success(request, said)

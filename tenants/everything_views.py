@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -45,10 +45,14 @@ class EverythingViews:
     def ask_view(self, request: HttpRequest) -> HttpResponse:
         """Begin to find out what an organization has, and go to the page that shows it."""
         user = _user(request)
-        tenant = access.tenants_with_role(user, Role.OPERATOR).filter(slug=request.POST.get("tenant", "")).first()
+        slug = request.POST.get("tenant", "")
+        tenant = access.tenants_of(user).filter(slug=slug).first()
+        if tenant is None and slug:
+            raise Http404("There is no such tenant.")
         if tenant is None:
             messages.error(request, "Choose a tenant in which you are operator. Nothing was asked.")
             return HttpResponseRedirect(reverse("admin:tenants_trackedconfig_track"))
+        access.require(user, tenant, Role.OPERATOR)
         onboarding = actions.ask_for_everything(tenant, acting_user=user)
         return HttpResponseRedirect(reverse("admin:tenants_everything", args=[onboarding.pk]))
 

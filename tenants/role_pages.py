@@ -63,8 +63,14 @@ class MembershipAdmin(_Grants):
         )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show on the page of a membership also where it came from."""
-        return self.fields if obj is None else ("user", "tenant", "role", "origin", "created_at")
+        """Show on the page of a membership also where it came from; the person's own page is the platform owners'."""
+        who = "user" if access.owns_platform(request.user) else "person"
+        return self.fields if obj is None else (who, "tenant", "role", "origin", "created_at")
+
+    @admin.display(description="user")
+    def person(self, obj: Membership) -> str:
+        """Name whoever holds the role."""
+        return str(obj.user)
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         """Let an administrator type a user's name: a list of people would show them those of other tenants."""
@@ -129,6 +135,16 @@ class GroupRoleAdmin(_ByPlatformOwners):
     search_help_text = "Group or tenant"
     fields = ("group", "tenant", "role")
     list_select_related: ClassVar = ("group", "tenant")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Lead to the group's own page those alone who may open it."""
+        whose = "group" if access.owns_platform(request.user) else "whose"
+        return self.fields if obj is None else (whose, "tenant", "role")
+
+    @admin.display(description="group")
+    def whose(self, obj: GroupRole) -> str:
+        """Name the group."""
+        return str(obj.group)
 
     def save_model(self, request: HttpRequest, obj: GroupRole, form: "ModelForm[GroupRole]", change: Any) -> None:
         """Hand the grant to the action."""

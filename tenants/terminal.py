@@ -6,6 +6,7 @@ the command fails, or cannot read what was typed: `{"error": SENTENCE, "exit": C
 """
 
 import os
+import secrets
 import sys
 from abc import ABC, abstractmethod
 from enum import IntEnum
@@ -65,6 +66,19 @@ WRONG_USE = (
 )
 """Errors whose message says what was typed wrong, or what cannot be had as things stand."""
 COLOURS = {"dim": "2", "added": "32", "removed": "31", "changed": "33", "moved": "36", "bold": "1"}
+
+_PAINT = f"\ue000{secrets.token_hex(8)}"
+"""Stands for the beginning of a colour until a line is written: no text that somebody sent can hold it."""
+
+
+def _line(text: str) -> str:
+    """Give what is written for one line: what would end it, steer the terminal or turn what is read is an escape."""
+    first, *painted = text.split(_PAINT)
+    parts = [visible(first)]
+    for part in painted:
+        colour, _, rest = part.partition(";")
+        parts.append(f"\x1b[{colour}m{visible(rest)}")
+    return "".join(parts)
 
 
 class WrongUse(CommandError):
@@ -225,7 +239,7 @@ class TerminalCommand(BaseCommand, ABC):
             self.print_json({"error": str(error), "exit": int(error.returncode)})
         if not self.started_from_shell:
             raise error
-        self.stderr.write(str(error), lambda line: line)
+        self.warn(str(error))
         sys.exit(int(error.returncode))
 
     def print_json(self, value: "Value") -> None:
@@ -233,15 +247,15 @@ class TerminalCommand(BaseCommand, ABC):
         self.stdout.write(to_text(value))
 
     def tell(self, sentence: str) -> None:
-        """Say something to people: on stdout, or on stderr when stdout holds the JSON document."""
+        """Say one line to people: on stdout, or on stderr when stdout holds the JSON document."""
         if self.as_json:
-            self.stderr.write(sentence, lambda line: line)
+            self.warn(sentence)
         else:
-            self.stdout.write(sentence)
+            self.stdout.write(_line(sentence))
 
     def warn(self, sentence: str) -> None:
-        """Say on stderr what is not as it should be."""
-        self.stderr.write(sentence, lambda line: line)
+        """Say on stderr, in one line, what is not as it should be."""
+        self.stderr.write(_line(sentence), lambda line: line)
 
     def progress(self) -> Progress:
         """Give a line of progress, shown only on a terminal."""
@@ -251,7 +265,7 @@ class TerminalCommand(BaseCommand, ABC):
         """Give the text in one of `COLOURS` on a terminal, else as it is; `NO_COLOR` is honoured (no-color.org)."""
         if self.no_colour or os.environ.get("NO_COLOR") or not self.stdout.isatty():
             return text
-        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+        return f"{_PAINT}{COLOURS[colour]};{text}{_PAINT}0;"
 
     def table(self, heads: "Sequence[str]", rows: "Iterable[Sequence[str]]", *, numbers: "Sequence[int]" = ()) -> None:
         """Print columns under their heads, those of `numbers` flush right; escapes stand for what steers a terminal."""

@@ -37,7 +37,7 @@ def test_the_plan_signs_the_minutes_and_the_page_counts_down_until_somebody_keep
     assert "unless somebody keeps it." in text_of(carol.get(reverse("admin:index")))
 
     assert "Keep it" not in text_of(carol.get(address_of(rollback)))
-    assert send(carol, address_of(rollback), {"do": "keep"}).status_code == 409
+    assert send(carol, address_of(rollback), {"do": "keep"}).status_code == 403
     assert Confirmation.objects.get().state == "counting"
     Confirmation.objects.update(until=timezone.now() - timedelta(seconds=1), problem="Northwind Bank is frozen.")
     held_up = text_of(alice.get(address_of(rollback)))

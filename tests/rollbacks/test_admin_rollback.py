@@ -54,7 +54,7 @@ def test_who_asked_sees_for_whom_it_waits_and_is_never_offered_to_decide(alice: 
     assert "Cancel the request" in text
     assert 'value="approve"' not in page.content.decode()
     answer = say(alice, rollback, "approve", run="1")
-    assert answer.status_code == 409
+    assert answer.status_code == 403
     assert "somebody else must decide" in text_of(answer)
     assert (rollback.state, Approval.objects.count()) == ("awaiting_approval", 0)
 
@@ -301,7 +301,7 @@ def test_an_unknown_outcome_says_what_it_means_and_only_an_approver_may_close_it
         assert "The outcome is still open. The console keeps reading." in text
         assert "may have landed or may still land" in text
     assert 'value="close"' not in alice.get(address_of(rollback)).content.decode()
-    assert say(alice, rollback, "close", comment="I think it is fine").status_code == 409
+    assert say(alice, rollback, "close", comment="I think it is fine").status_code == 403
     short = say(bob, rollback, "close", comment="no idea")
     assert short.status_code == 409
     assert "no idea" in text_of(short)

@@ -119,7 +119,7 @@ def test_whoever_asked_never_approves_by_whatever_way(desk: Desk, how: str, monk
     else:
         for client in (browser_of(alice), browser_of(alice)):
             form = {"do": "approve", "plan_digest": rollback.plan_digest}
-            assert send(client, address_of(rollback), form).status_code == 409
+            assert send(client, address_of(rollback), form).status_code == 403
     assert not waiting.waiting_for(User.objects.get(pk=alice.pk)).exists()
     assert not Approval.objects.exists()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand
 
 from console.diagnosis import examine
+from tenants.documents.labels import visible
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -34,9 +35,9 @@ class Command(BaseCommand):
         else:
             width = max(len(finding.name) for finding in findings)
             for finding in findings:
-                self.stdout.write(f"{SIGNS[finding.state]}  {finding.name:<{width}}  {finding.message}")
+                self.stdout.write(f"{SIGNS[finding.state]}  {finding.name:<{width}}  {visible(finding.message)}")
                 if finding.remedy:
-                    self.stdout.write(f"{'':<{width + 8}}→ {finding.remedy}")
+                    self.stdout.write(f"{'':<{width + 8}}→ {visible(finding.remedy)}")
             self.stdout.write(f"\n{len(broken)} broken." if broken else "\nNothing is broken.")
         if broken:
             sys.exit(1)

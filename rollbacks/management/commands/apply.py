@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from rollbacks import actions, breaking_glass, schedule_actions
 from rollbacks.states import State
 from rollbacks.terminal import RollbackCommand, find_rollback, find_user
+from tenants import access
+from tenants.access import Role
 from tenants.terminal import ExitCode, WrongUse
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Command(RollbackCommand):
     def guarded(self, **options: Any) -> ExitCode:
         rollback = find_rollback(options["rollback"])
         user = find_user(options["user"]) if options["user"] else None
+        if user is not None and not options["under_glass"]:
+            access.require(user, rollback.tenant, Role.OPERATOR, Role.APPROVER)
         if options["under_glass"]:
             if user is None:
                 raise WrongUse("--under-glass needs --as USER, who broke the glass. Nothing was sent.")

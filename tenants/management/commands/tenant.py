@@ -127,8 +127,9 @@ class Command(TerminalCommand):
             self.print_json(_as_json(tenant, reach.standing_of(tenant), configs=0, drifted=0))
         self.tell(
             f"Added {tenant.slug}. Nothing was asked of the platform yet. Next, see what works: manage.py tenant check "
-            f"{tenant.slug}\nThen take in what is there: manage.py track {tenant.slug} --all"
+            f"{tenant.slug}"
         )
+        self.tell(f"Then take in what is there: manage.py track {tenant.slug} --all")
         return ExitCode.DONE
 
     def _secret(self, source: str) -> str:

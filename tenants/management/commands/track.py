@@ -177,7 +177,8 @@ class Command(TerminalCommand):
             self.print_json(_document(tenant, survey, [], report, dry_run=True))
         else:
             self._tell_report(report)
-            self.tell(f"\nNothing was tracked. To take it in: manage.py track {tenant.slug} --all")
+            self.tell("")
+            self.tell(f"Nothing was tracked. To take it in: manage.py track {tenant.slug} --all")
         return ExitCode.DONE
 
     def _take_in(self, tenant: "Tenant", survey: "Survey", chosen: "list[Found]") -> ExitCode:
@@ -229,8 +230,9 @@ class Command(TerminalCommand):
     def _tell_next(self, tenant: "Tenant", report: "Report", run: sweeping.FirstLooks) -> None:
         if not report.tracked or run.stopped:
             return
+        self.tell("")
         self.tell(
-            "\nFrom now on the worker looks at each object every few minutes. What changed shows in the browser, and "
+            "From now on the worker looks at each object every few minutes. What changed shows in the browser, and "
             f"here: manage.py tenant list, manage.py history {tenant.slug} TYPE:OBJECT_ID"
         )
 
