@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 
 SCRIPT = "<script>window.__hit=1</script>"
 WHY = f"{SCRIPT}\"><img src=x onerror='window.__hit=1'>{{{{7*7}}}} </title></textarea><svg/onload=window.__hit=1>"
+MARKUP = (
+    "[...document.querySelectorAll('[onerror], [onload], [onfocus], [srcdoc], img[src=x]')].map(one => one.outerHTML)"
+)
+"""What would stand in the page if a text had become markup, run or not."""
 COLUMNS = {
     *("name", "title", "reason", "frozen_reason", "ticket", "comment", "note", "explanation", "problem", "detail"),
     *("presence_detail", "author_name", "author_id", "requester", "breaker", "ender", "setter", "overrider", "decider"),
@@ -95,8 +99,11 @@ def test_no_script_runs_on_any_kind_of_page_of_an_estate_of_hostile_text(
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])  # type: ignore[attr-defined]
     canary, heard, shown = Canary(page), {}, 0
+    page.on(
+        "response", lambda answer: canary.heard.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
+    )
     for path in addresses:
-        if found := canary.after(path):
+        if found := [*canary.after(path), *page.evaluate(MARKUP)]:
             heard[path] = found
         shown += SCRIPT in page.evaluate("document.body.innerText")
     assert heard == {}

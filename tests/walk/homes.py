@@ -46,7 +46,7 @@ class Home:
         if model is User:
             return [self.world.alice]
         if model is Group:
-            return [Group.objects.get(name="Night shift")]
+            return [*Group.objects.all()[:1]]
         path = path_to_tenant(model)
         if path is None:
             return []

@@ -53,7 +53,7 @@ class Undo(Exception):
 
 def kind_of(action: str, button: str) -> Sent:
     """Give what a form does, whatever row it is about."""
-    return str(resolve(urlsplit(action).path).url_name), re.sub(r":\d+$", "", button)
+    return str(resolve(urlsplit(action).path).url_name), re.sub(r":\d+$|=.* .*$", "", button)
 
 
 class Pages:
@@ -214,8 +214,8 @@ MAY: dict[str, set[Sent]] = {
         ("tenants_grouprole_delete", ""),
         ("tenants_claimrole_add", "_save=Save"),
         ("tenants_claimrole_delete", ""),
-        ("auth_user_password_change", "set-password=Change password"),
-        ("auth_user_password_change", "unset-password=Disable password-based authentication"),
+        ("auth_user_password_change", "set-password"),
+        ("auth_user_password_change", "unset-password"),
         ("auth_user_add", "_save=Save"),
         ("auth_user_change", "_save=Save"),
         ("auth_group_add", "_save=Save"),
