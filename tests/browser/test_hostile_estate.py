@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import Error, models, transaction
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Response
 
 from tests import world as making
 from tests.browser.test_hostile_input import Canary
@@ -79,7 +79,7 @@ def pages_of(home: Home) -> list[str]:
 
 
 def test_no_script_runs_on_any_kind_of_page_of_an_estate_of_hostile_text(
-    world: World, new_page: Callable[..., Page], live_server: object
+    world: World, new_page: Callable[..., Page], live_server: object, faults: list[str]
 ) -> None:
     for path in (making.BILLING_PATH, "/api/v2/agentassist/configs/cfg-2"):
         world.practice.foreign_write(path, edits=[{"path": "/content/hostile", "value": content()}], by=WHY[:200])
@@ -99,13 +99,19 @@ def test_no_script_runs_on_any_kind_of_page_of_an_estate_of_hostile_text(
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])  # type: ignore[attr-defined]
     canary, heard, shown = Canary(page), {}, 0
-    page.on(
-        "response", lambda answer: canary.heard.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
-    )
+    missed: list[str] = []
+
+    def answered(answer: Response) -> None:
+        if answer.status >= 400:
+            missed.append(f"{answer.status} {answer.url} on {page.url}")
+
+    page.on("response", answered)
     for path in addresses:
         if found := [*canary.after(path), *page.evaluate(MARKUP)]:
             heard[path] = found
         shown += SCRIPT in page.evaluate("document.body.innerText")
-    assert heard == {}
+    assert (heard, missed) == ({}, [])
+    # The browser's own question for an icon, where a page names none, is no answer that Playwright shows.
+    faults[:] = [one for one in faults if "404 (Not Found)" not in one]
     assert len(addresses) > 50
     assert shown > 30, "hardly any page shows the text as text"
