@@ -251,6 +251,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if ON_THIS_MACHINE_ONLY else "https"
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/10m/ip,5/10m/key", "reauthenticate": "10/m/user"}
 ALLAUTH_TRUSTED_PROXY_COUNT = CONSOLE_TRUSTED_PROXIES
 MFA_ADAPTER = "console.signing_in.adapters.SecondFactorAdapter"
+MFA_FORMS = {"activate_totp": "console.signing_in.forms.SetUpAppForm"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Config Vault"
@@ -274,6 +275,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "console.signing_in.passwords.NotACommonOneDressedUp"},
     {"NAME": "console.signing_in.passwords.NotOfThisPlace"},
 ]
 

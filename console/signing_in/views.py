@@ -6,6 +6,7 @@ A change and its entry are one transaction. What was refused is recorded where t
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from allauth.account import views as account_views
@@ -29,6 +30,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -290,6 +292,9 @@ class CheckedProvider(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             # A header without a key's name, or with an algorithm that is not the key's.
             message = "The identity provider's token cannot be read."
             raise OAuth2Error(message) from problem
+        if not constant_time_compare(str(claims.get("nonce")), _nonce_of(self.request.GET.get("state", ""))):
+            message = "The identity provider's token was made for another sign-in."
+            raise OAuth2Error(message)
         return claims
 
 
@@ -306,7 +311,12 @@ def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         _ = CheckedProvider(request, provider_id).openid_config if provider_id == keeping.PROVIDER else None
     except (OSError, OAuth2Error, SocialApp.DoesNotExist) as problem:
         return _provider_failed(request, problem)
-    return _at_provider(OAuth2LoginView, request, provider_id)
+    answer = _at_provider(OAuth2LoginView, request, provider_id)
+    there = answer.get("Location", "")
+    [state] = parse_qs(urlsplit(there).query).get("state", [""])
+    if state:
+        answer["Location"] = f"{there}&{urlencode({'nonce': _nonce_of(state)})}"
+    return answer
 
 
 @require_GET
@@ -359,6 +369,11 @@ def _at_provider(view: Any, request: HttpRequest, provider_id: str) -> HttpRespo
     except (OSError, OAuth2Error) as problem:
         return _provider_failed(request, problem)
     return answer
+
+
+def _nonce_of(state: str) -> str:
+    """Give the nonce (OpenID Connect Core 1.0, section 3.1.2.1) of a sign-in by the state that this browser holds."""
+    return salted_hmac("console.signing_in.nonce", state, algorithm="sha256").hexdigest()
 
 
 def _provider_failed(request: HttpRequest, problem: Exception) -> HttpResponse:

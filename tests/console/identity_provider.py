@@ -130,6 +130,8 @@ class IdentityProvider:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": self.audience, "sub": self.subject, "iat": now, "exp": now + 300}
+        if "nonce" in asked:
+            claims["nonce"] = asked["nonce"]
         key: Any = self.signing_key or self.key
         token = jwt.encode({**claims, **self.claims}, key, algorithm=self.algorithm, headers={"kid": "one"})
         return 200, {"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "id_token": token}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, override_settings
@@ -150,6 +151,25 @@ def test_the_database_holds_no_secret_of_an_app_and_no_recovery_code_in_the_clea
         assert text not in held
     entries = b"".join(bytes(one.payload) for one in AuditEntry.objects.all())
     assert secret.encode() not in entries
+
+
+def test_the_secret_of_an_app_that_is_being_set_up_waits_sealed_and_opens_in_no_other_persons_session(
+    bank: Tenant, people: People
+) -> None:
+    bob, alice, address = browser_of(people.bob), browser_of(people.alice), reverse("mfa_activate_totp")
+    secret = bob.get(address).context["form"].secret
+    sealed = bob.session[SECRET_SESSION_KEY]
+    assert secret not in sealed
+    alice.get(address)
+    session = alice.session
+    session[SECRET_SESSION_KEY] = sealed
+    session.save()
+    assert alice.post(address, {"code": code_of(secret)}).status_code == 200
+    assert not Authenticator.objects.exists()
+    assert bob.post(address, {"code": "000000"}).context["form"].secret == secret, "a wrong code changes nothing"
+    assert secret not in bob.session[SECRET_SESSION_KEY]
+    assert bob.post(address, {"code": code_of(secret)}).status_code == 302
+    assert SECRET_SESSION_KEY not in bob.session
 
 
 @override_settings(CONSOLE_REQUIRE_SECOND_FACTOR=True)

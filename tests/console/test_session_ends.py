@@ -79,6 +79,9 @@ def test_what_a_script_asks_for_by_itself_keeps_no_session_alive(bank: Tenant) -
 def test_a_new_password_ends_every_other_session_and_is_an_entry(bank: Tenant) -> None:
     here, there = signed_in(), signed_in()
     words = {"old_password": PASSWORD, "new_password1": "seven green taxis 41", "new_password2": "seven green taxis 41"}
+    guessed = {**words, "old_password": "seven red taxis 41"}
+    assert here.post(reverse("admin:password_change"), guessed).status_code == 200
+    assert there.get("/").status_code == 200
     assert here.post(reverse("admin:password_change"), words).status_code == 302
     assert last_entry() == ("person.changed", {"user": "alice", "password": "changed"})
     assert here.get("/").status_code == 200

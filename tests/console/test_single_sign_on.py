@@ -69,6 +69,9 @@ def test_who_is_linked_comes_in_and_back_to_the_page_and_the_trail_says_how(
     assert browser.get("/").status_code == 200
     assert told() == [("login.succeeded", "alice", "ok")]
     assert provider.asked[0]["redirect_uri"] == "http://testserver/login/sso/done/"
+    assert len(provider.asked[0]["nonce"]) == 64
+    go_through(Client())
+    assert provider.asked[1]["nonce"] != provider.asked[0]["nonce"]
     stored = str(SocialAccount.objects.values_list("extra_data", flat=True)[0])
     assert "access_token" not in stored
 
@@ -111,7 +114,10 @@ def test_a_linked_person_who_left_does_not_come_in(provider: IdentityProvider, p
     assert told() == [("login.failed", "alice", "refused")]
 
 
-@pytest.mark.parametrize("fault", ["signature", "audience", "expired", "issuer", "algorithm", "discovery", "state"])
+@pytest.mark.parametrize(
+    "fault",
+    ["signature", "audience", "expired", "issuer", "algorithm", "discovery", "state", "another nonce", "no nonce"],
+)
 def test_an_answer_that_cannot_be_believed_lets_nobody_in(
     provider: IdentityProvider, people: People, fault: str
 ) -> None:
@@ -126,6 +132,8 @@ def test_an_answer_that_cannot_be_believed_lets_nobody_in(
         provider.claims["iss"] = "https://elsewhere.example"
     elif fault == "algorithm":
         provider.algorithm, provider.signing_key = "HS256", "a secret that anybody may have chosen, it is long"
+    elif fault.endswith("nonce"):
+        provider.claims["nonce"] = "of-another-sign-in" if fault == "another nonce" else None
     elif fault == "discovery":
         provider.told_issuer = "https://elsewhere.example"
     browser = Client()

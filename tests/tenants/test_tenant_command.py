@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from console.practice.server import PracticeServer
 from rollbacks.models import AuditEntry
-from tenants import sealing
+from tenants import actions, sealing
+from tenants.access import Role
 from tenants.models import Tenant
 from tests import world as making
 from tests.tenants.running import add_words, run
@@ -113,6 +115,47 @@ def test_hosts_of_ones_own_need_to_be_allowed(
     assert ran.code == 2
     assert "CONSOLE_ALLOW_CUSTOM_HOSTS" in ran.err
     assert not Tenant.objects.exists()
+
+
+# tenant set
+
+
+def test_tenant_set_marks_a_tenant_production_with_an_entry_and_changes_nothing_else(world: World) -> None:
+    before = Tenant.objects.get(slug="northwind")
+    ran = run("tenant", "set", "northwind", "--environment", "production", "--approvals", "2", "--json")
+    assert (ran.code, ran.err) == (0, "northwind: approvals needed 2, environment production.\n")
+    assert (ran.document["environment"], ran.document["approvals_needed"]) == ("production", 2)
+    after = Tenant.objects.get(slug="northwind")
+    same = set(actions.TENANT_COLUMNS) - {"environment", "approvals_needed"}
+    assert {name: getattr(after, name) for name in same} == {name: getattr(before, name) for name in same}
+    [entry] = AuditEntry.objects.filter(action="tenant.changed")
+    assert b'"environment":{"after":"production","before":""}' in bytes(entry.payload)
+    assert "was so already" in run("tenant", "set", "northwind", "--environment", "production").out
+    assert run("tenant", "set", "northwind", "--environment", "none").code == 0
+    after.refresh_from_db()
+    assert (after.environment, AuditEntry.objects.filter(action="tenant.changed").count()) == ("", 2)
+
+
+def test_tenant_set_has_the_rules_of_the_form(world: World) -> None:
+    making.give_roles(world.bob, world.northwind, Role.TENANT_ADMIN)
+    owner = User.objects.create_superuser("rae")
+    mark = ("tenant", "set", "northwind", "--environment", "sandbox", "--as")
+    for words, sentence in (
+        ((*mark, "bob"), "only a platform owner changes environment"),
+        ((*mark, "alice"), "this needs administrator"),
+        (("tenant", "set", "northwind", "--approvals", "0", "--as", "bob"), "fewer approvals"),
+        (("tenant", "set", "tailspin", "--approvals", "2", "--as", "bob"), "tailspin"),
+        (("tenant", "set", "northwind", "--ticket-pattern", "(a+)+", "--as", "bob"), "northwind was not changed"),
+        (("tenant", "set", "northwind", "--approvals", "12"), "12 approvals cannot be asked for"),
+        (("tenant", "set", "northwind"), "Say what to set: --name, --environment"),
+    ):
+        ran = run(*words)
+        assert (ran.code, sentence in ran.err) == (2, True), (words, ran.err)
+    assert not AuditEntry.objects.filter(action="tenant.changed").exists()
+    assert run("tenant", "set", "northwind", "--approvals", "2", "--as", "bob").code == 0
+    assert run(*mark, owner.username).code == 0
+    entries = AuditEntry.objects.filter(action="tenant.changed").order_by("seq")
+    assert list(entries.values_list("actor", flat=True)) == ["bob", "rae"]
 
 
 # tenant list, tenant check

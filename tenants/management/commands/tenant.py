@@ -1,16 +1,17 @@
-"""`tenant add`, `tenant list`, `tenant check`."""
+"""`tenant add`, `tenant set`, `tenant list`, `tenant check`."""
 
 import re
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count
 
 from tenants import actions, addresses, checking, drift, reach, regions
 from tenants.models import Tenant, TrackedConfig
-from tenants.terminal import ExitCode, TerminalCommand, WrongUse
+from tenants.terminal import ExitCode, TerminalCommand, WrongUse, find_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -19,11 +20,11 @@ LARGEST_SECRET = 4096
 
 
 class Command(TerminalCommand):
-    help = "Add an organization, list all of them, or check what works with one."
-    steps = ("add", "list", "check")
+    help = "Add an organization, change its settings, list all of them, or check what works with one."
+    steps = ("add", "set", "list", "check")
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
-        steps = parser.add_subparsers(dest="step", required=True, metavar="add|list|check")
+        steps = parser.add_subparsers(dest="step", required=True, metavar="|".join(self.steps))
         add = steps.add_parser("add", help="add an organization")
         add.add_argument("slug", help="the short name that commands use")
         add.add_argument("--name", required=True)
@@ -64,16 +65,30 @@ class Command(TerminalCommand):
             metavar="URL",
             help="where a ticket leads, such as https://jira.example.com/browse/{ticket}",
         )
+        change = steps.add_parser("set", help="change settings of one; what is left out stays as it is")
+        change.add_argument("slug")
+        change.add_argument("--name", default=None)
+        change.add_argument(
+            "--environment", choices=[*Tenant.Environment, "none"], default=None, help="none takes the mark away"
+        )
+        change.add_argument("--approvals", type=int, default=None, metavar="N", help="needed for each rollback")
+        change.add_argument("--ticket-pattern", default=None, metavar="PATTERN", help="empty for any ticket")
+        change.add_argument("--ticket-url", default=None, metavar="URL", help="empty for no link")
+        change.add_argument("--requests-a-minute", type=int, default=None, metavar="N")
+        change.add_argument("--good-after-days", type=int, default=None, metavar="N", help="0 for never")
+        change.add_argument("--as", dest="acting", metavar="USER", help="who does it; default: this terminal")
         listing = steps.add_parser("list", help="list all organizations")
         check = steps.add_parser("check", help="say what works with an organization and what does not")
         check.add_argument("slug")
-        for step in (add, listing, check):
+        for step in (add, change, listing, check):
             super().add_arguments(step)
 
     def run(self, **options: Any) -> ExitCode:
         match options["step"]:
             case "add":
                 return self._add(**options)
+            case "set":
+                return self._set(**options)
             case "list":
                 return self._list()
             case _:
@@ -92,13 +107,7 @@ class Command(TerminalCommand):
                 f"{region!r} is none of the platform's domains. Nothing was added; the domains are "
                 f"{', '.join(regions.DOMAINS)}."
             )
-        if not 0 <= options["approvals"] <= 9:
-            raise WrongUse(f"{options['approvals']} approvals cannot be asked for: 0 to 9 can. Nothing was added.")
-        if not 0 <= options["good_after_days"] <= 365:
-            raise WrongUse(f"{options['good_after_days']} days cannot be kept: 0 to 365 can. Nothing was added.")
-        rate = options["requests_a_minute"]
-        if rate is not None and not 10 <= rate <= 100_000:
-            raise WrongUse(f"{rate} requests a minute cannot be kept: 10 to 100000 can. Nothing was added.")
+        _check_numbers(options, undone="Nothing was added.")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", options["slug"]):
             raise WrongUse(
                 f"{options['slug']!r} cannot be a tenant's short name: that has up to 60 lower-case letters, digits "
@@ -119,7 +128,7 @@ class Command(TerminalCommand):
             ticket_pattern=options["ticket_pattern"],
             ticket_url=options["ticket_url"],
             approvals_needed=options["approvals"],
-            requests_a_minute=rate,
+            requests_a_minute=options["requests_a_minute"],
             good_after_days=options["good_after_days"],
             acting_user=None,
         )
@@ -130,6 +139,31 @@ class Command(TerminalCommand):
             f"{tenant.slug}"
         )
         self.tell(f"Then take in what is there: manage.py track {tenant.slug} --all")
+        return ExitCode.DONE
+
+    def _set(self, **options: Any) -> ExitCode:
+        acting = find_user(options["acting"]) if options["acting"] else None
+        tenant = addresses.find_tenant(acting, options["slug"])
+        given = {column: options[name] for name, column in _SETTINGS.items() if options[name] is not None}
+        if not given:
+            raise WrongUse(f"Say what to set: {', '.join(_SETTINGS_WORDS)}. {tenant.slug} was not changed.")
+        undone = f"{tenant.slug} was not changed."
+        _check_numbers(options, undone=undone)
+        if given.get("environment") == "none":
+            given["environment"] = ""
+        changed = sorted(column for column, value in given.items() if getattr(tenant, column) != value)
+        for column, value in given.items():
+            setattr(tenant, column, value)
+        try:
+            actions.change_tenant(tenant, acting_user=acting)
+        except ValidationError as error:
+            raise WrongUse(f"{' '.join(error.messages)} {undone}") from error
+        if self.as_json:
+            count = tenant.configs.count()
+            away = drift.drifted(tenant.configs.all()).count()
+            self.print_json(_as_json(tenant, reach.standing_of(tenant), configs=count, drifted=away))
+        said = ", ".join(f"{column.replace('_', ' ')} {getattr(tenant, column) or 'none'}" for column in changed)
+        self.tell(f"{tenant.slug}: {said}." if said else f"{tenant.slug} was so already; nothing was changed.")
         return ExitCode.DONE
 
     def _secret(self, source: str) -> str:
@@ -218,6 +252,30 @@ class Command(TerminalCommand):
         if any(finding.unreachable for finding in findings):
             return ExitCode.ERROR
         return ExitCode.DONE if works else ExitCode.REFUSED_BY_PLATFORM
+
+
+_SETTINGS: Final = {
+    "name": "name",
+    "environment": "environment",
+    "approvals": "approvals_needed",
+    "ticket_pattern": "ticket_pattern",
+    "ticket_url": "ticket_url",
+    "requests_a_minute": "requests_a_minute",
+    "good_after_days": "good_after_days",
+}
+"""What `tenant set` changes: its options, and the columns."""
+_SETTINGS_WORDS: Final = [f"--{name.replace('_', '-')}" for name in _SETTINGS]
+
+
+def _check_numbers(options: dict[str, Any], *, undone: str) -> None:
+    """Raise WrongUse for a number that no tenant can have; what was left out is None."""
+    approvals, days, rate = options["approvals"], options["good_after_days"], options["requests_a_minute"]
+    if approvals is not None and not 0 <= approvals <= 9:
+        raise WrongUse(f"{approvals} approvals cannot be asked for: 0 to 9 can. {undone}")
+    if days is not None and not 0 <= days <= 365:
+        raise WrongUse(f"{days} days cannot be kept: 0 to 365 can. {undone}")
+    if rate is not None and not 10 <= rate <= 100_000:
+        raise WrongUse(f"{rate} requests a minute cannot be kept: 10 to 100000 can. {undone}")
 
 
 def _note(tenant: Tenant, standing: reach.Standing) -> str:
