@@ -48,6 +48,7 @@ WORDS: dict[str, tuple[str, set[str]]] = {
     "role join": ("{group} {person}", NOBODY),
     "role leave": ("{group} {person}", NOBODY),
     "rollback": ("{tenant} {address} --to {oldest} --reason {why}", {"operator"}),
+    "tenant set": ("{tenant} --good-after-days 9", ADMINISTERS),
 }
 """What follows each command's name, and the roles that may, beside a platform owner (`tenants/access.py`)."""
 OF_THE_PLATFORM = {"rotate_secrets", "sign_in"}
