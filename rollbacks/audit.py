@@ -109,19 +109,6 @@ def line_of(entry: AuditEntry) -> bytes:
     return b'{"payload":' + bytes(entry.payload) + b"," + hashes.encode() + b"}"
 
 
-def record_for_tenants(
-    action: str,
-    *,
-    tenant: Tenant,
-    actor: str,
-    outcome: str = "ok",
-    config: TrackedConfig | None = None,
-    detail: Mapping[str, object] | None = None,
-) -> None:
-    """Append what the app of tenants reports through its port (`tenants.trail`)."""
-    append(action, tenant=tenant, actor=actor, outcome=outcome, config=config, details=detail)
-
-
 def _key_of(row: TrackedConfig | Rollback | Attempt | None) -> UUID | None:
     return None if row is None else row.pk
 

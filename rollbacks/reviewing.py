@@ -46,7 +46,7 @@ def record_for_tenants(
     """Append what the app of tenants reports through its port (`tenants.trail`), and void what it leaves void."""
     if action in _LIVE_MOVED and config is not None:
         voiding.void_planned_on(config)  # first: the head of the trail is locked last
-    audit.record_for_tenants(action, tenant=tenant, actor=actor, outcome=outcome, config=config, detail=detail)
+    audit.append(action, tenant=tenant, actor=actor, outcome=outcome, config=config, details=detail)
     if action.startswith(_BASE_OF_APPROVALS):
         before = _approvals_before(detail)
         transaction.on_commit(lambda: review(tenant.pk, approvals_before=before), robust=True)

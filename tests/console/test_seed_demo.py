@@ -4,16 +4,18 @@ import json
 import shutil
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from console.practice.server import PracticeServer
-from rollbacks import verifying
-from rollbacks.models import AuditEntry
+from rollbacks import dossier, freezing, verifying
+from rollbacks.models import AuditEntry, FreezeWindow, Rollback
 from tenants import access, drift, labelling
 from tenants.access import Role
 from tenants.chronicle import Label
@@ -59,6 +61,14 @@ def test_a_newcomer_finds_people_tenants_histories_and_exactly_two_drifts(demo: 
     assert Snapshot.objects.count() > 120
     for tenant in Tenant.objects.all():
         assert verifying.verify(tenant).holds
+
+    [conflict] = Rollback.objects.all()
+    assert (conflict.tenant.slug, conflict.state) == ("tailspin", "conflict")
+    assert "written by Inês Duarte" in conflict.explanation
+    assert dossier.dossier_of(conflict) is not None
+    [window] = FreezeWindow.objects.all()
+    begins = freezing.calendar([window], begins=timezone.now(), ends=timezone.now() + timedelta(days=30))[0].begins
+    assert begins > timezone.now() + timedelta(days=7)
 
     alice, bob, carol, admin = (User.objects.get(username=name) for name in ("alice", "bob", "carol", "admin"))
     northwind, tailspin = Tenant.objects.get(slug="northwind"), Tenant.objects.get(slug="tailspin")

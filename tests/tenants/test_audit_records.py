@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenants import audit_records
+from tenants import audit_records, platform_audits
 from tenants.audit_records import Record, UnreadableAnswer
+from tests.world import BILLING, BILLING_PATH, World
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ENTITY: dict[str, Any] = {
@@ -94,3 +95,35 @@ def test_no_answer_makes_it_fail_otherwise_than_with_a_sentence(value: Any) -> N
             told = "What the platform's audit query answered"
             assert all(Record.from_json(one.to_json()) == one for one in found)
         assert told.startswith("What the platform's audit query answered")
+
+
+@pytest.mark.django_db
+def test_every_page_is_read_of_the_query_that_is_answered_at_once_and_of_the_one_that_runs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        world.practice.foreign_write(BILLING_PATH, by=f"Ines Duarte {number}")
+    world.practice.set_switches("northwind", audit_query_seconds=0, audit_delay_seconds=0)
+    now = datetime.now(UTC)
+    recent, all_of_it = now - timedelta(days=1), now - audit_records.KEPT
+
+    def ask(since: datetime) -> list[str]:
+        asked = platform_audits.ask(world.platform, BILLING, since=since, until=now)
+        assert asked.complete
+        return [one.user_name for one in asked.records]
+
+    whole = ask(recent)
+    assert sorted(whole[-5:]) == [f"Ines Duarte {number}" for number in range(5)]
+    older = ask(all_of_it)
+    assert older[-5:] == whole[-5:]
+    monkeypatch.setattr(audit_records, "PAGE_SIZE", 2)
+    monkeypatch.setattr(platform_audits, "_RESULTS", 2)
+    before = len(world.practice.requests())
+    assert ask(recent) == whole
+    assert ask(all_of_it) == older
+    asked = [one["path"] for one in world.practice.requests()[before:]]
+    assert asked.count("/api/v2/audits/query/realtime") >= 3
+    assert sum(path.endswith("/results") for path in asked) >= 3
+    monkeypatch.setattr(platform_audits, "MOST_PAGES", 1)
+    cut = platform_audits.ask(world.platform, BILLING, since=recent, until=now)
+    assert (cut.complete, len(cut.records)) == (False, 2)

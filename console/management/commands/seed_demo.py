@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from console import demo_data
+from console import demo_data, demo_scene
 from tenants.models import Snapshot
 from tenants.terminal import ExitCode, Stopped, TerminalCommand
 
@@ -39,6 +39,8 @@ class Command(TerminalCommand):
                 progress=lambda done, total: progress.say(f"Reading histories: {done} of {total} objects"),
             )
         demo_data.label_versions(configs, users=users)
+        demo_scene.plan_a_freeze(configs, acting_user=owner)
+        failed += filter(None, [demo_scene.meet_somebody(url, configs, users=users)])
         for sentence in failed:
             self.warn(sentence)
         kept = Snapshot.objects.filter(config__tenant__in=tenants).count()
