@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 PRACTICE_PORT ?= 8001
+SEED ?= $(shell date +%s)
 ROUNDS ?= 3
 ENTRIES ?= 100000
 REAL ?= ../shared/real
@@ -10,7 +11,7 @@ BIN := .venv/bin
 LOCK = uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: demo test slow setup lint format bench torture real contract docs pictures lock clean help
+.PHONY: demo test slow explore setup lint format bench torture real contract docs pictures lock clean help
 
 demo: setup ## Start the console with a practice platform on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/python manage.py demo --port $(PORT) --practice-port $(PRACTICE_PORT)
@@ -20,6 +21,9 @@ test: setup ## Run the everyday tests (ARGS="-k plans" for some of them)
 
 slow: setup ## Run the tests that take long: whole processes killed, long pages, memory (ARGS="-k demo" for some)
 	@$(BIN)/python -m tests.side_by_side --slow $(ARGS)
+
+explore: setup ## Look for inputs that break a property: ten times the examples, others with each SEED (SEED=7 for those of 7, which are the same each time)
+	@$(BIN)/python -m tests.side_by_side --explore $(SEED)
 
 setup: .venv/.ready ## Prepare .venv with the locked dependencies
 

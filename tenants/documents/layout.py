@@ -8,7 +8,7 @@ than their changes.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -138,6 +138,9 @@ class Layout:
             change = self.difference.changes[piece.change]
             trail = in_words(self.after, change.path)
             return RowPlace(number, "after", change.path, trail, change.before, change.after, row.change)
+        opening = self._opening_of(row)
+        if opening is not None and opening != number:
+            return replace(self.place(opening), row=number)
         if row.right is not None:
             pointer = pointer_at(self.after, row.right.number, self._sizes)
             before: Value | Missing = MISSING
@@ -149,6 +152,16 @@ class Layout:
         pointer = pointer_at(self.before, row.left.number, self._sizes)
         trail = in_words(self.before, pointer)
         return RowPlace(number, "before", pointer, trail, _at(self.before, pointer), MISSING, row.change)
+
+    def _opening_of(self, row: Row) -> int | None:
+        """Give the row that opens what a row closes, where it is empty in the other document."""
+        if row.kind != "same" or row.left_behind or (row.left is not None and row.right is not None):
+            return None
+        side: Side = "before" if row.right is None else "after"
+        document, line = (self.after, row.right) if row.right is not None else (self.before, row.left)
+        assert line is not None  # noqa: S101 - a row has one of the two
+        opening, _ = line_of(document, pointer_at(document, line.number, self._sizes), self._sizes)
+        return self._row_of_line(opening, side)
 
     def row_of(self, pointer: str, *, side: Side = "after") -> tuple[int | None, bool]:
         """Give the row at which a place stands, and whether all of the pointer leads somewhere.

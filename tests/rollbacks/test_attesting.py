@@ -210,7 +210,7 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(scenes())
 def test_nothing_is_claimed_that_did_not_happen(scene: dict[str, Any]) -> None:
     if scene["shown"] != "base":
@@ -229,7 +229,7 @@ def test_nothing_is_claimed_that_did_not_happen(scene: dict[str, Any]) -> None:
         assert told.standing not in {Standing.MISSING, Standing.LOOKING}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(scenes(), st.randoms(use_true_random=False))
 def test_order_and_repetition_of_records_change_nothing(scene: dict[str, Any], random: Any) -> None:
     once = list({one.id: one for one in scene["told"]}.values())

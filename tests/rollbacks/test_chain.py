@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollbacks.chain import GENESIS, Linked, canonical_payload, link, why_not_next
-from tests.tenants.documents.corpora import corpus, unhurried
+from tests.tenants.documents.corpora import corpus
 
 
 def chain_of(count: int) -> list[Linked]:
@@ -95,7 +95,7 @@ def carried(value: object) -> object:
     return value
 
 
-@settings(unhurried, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(), JSON))
 @example(
     {"quote": '"\\/', "control": "".join(map(chr, range(0x21))) + "\x7f\u2028\ud7ff\U0001f600", "tuple": ((1,), ())}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollbacks import merkle
-from tests.tenants.documents.corpora import corpus, unhurried
+from tests.tenants.documents.corpora import corpus
 
 
 def vectors(kind: str) -> list[Path]:
@@ -90,7 +90,6 @@ def test_every_proof_holds_for_its_own_leaf_and_size_and_for_no_other() -> None:
             assert not merkle.verify_consistency(old_root=tree.root(old), root=leaves[0], **known)
 
 
-@unhurried
 @given(st.integers(2, 3000), st.data())
 def test_a_leaf_that_was_exchanged_is_in_no_proof(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))

@@ -135,7 +135,7 @@ def cases(draw: st.DrawFn, most: int) -> tuple[str, date, list[Window]]:
     return zone, day, found
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(cases(1))
 def test_a_window_is_on_in_exactly_the_minutes_in_which_the_clock_says_so(case: tuple[str, date, list[Window]]) -> None:
     zone, day, [one] = case
@@ -152,7 +152,7 @@ def test_a_window_is_on_in_exactly_the_minutes_in_which_the_clock_says_so(case: 
         assert windows.covers(one, minutes[place]) is expected[place]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(cases(4), st.data())
 def test_rollbacks_may_run_where_no_deny_window_is_on_and_an_allow_window_is_where_there_are_any(
     case: tuple[str, date, list[Window]], data: st.DataObject
@@ -181,7 +181,7 @@ def test_rollbacks_may_run_where_no_deny_window_is_on_and_an_allow_window_is_whe
         assert all(on[key][place] == (key in denying) for key in closing)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(cases(2), cases(2))
 def test_what_writes_two_objects_may_run_where_both_may(
     one: tuple[str, date, list[Window]], other: tuple[str, date, list[Window]]
@@ -193,7 +193,7 @@ def test_what_writes_two_objects_may_run_where_both_may(
         assert (windows.is_open(one[2], both.until) and windows.is_open(other[2], both.until)) is not both.open
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(CHANGES).flatmap(lambda change: patterns(change[1])))
 def test_the_words_of_a_window_read_back_as_the_same_window(pattern: Pattern) -> None:
     assert read(pattern.words) == pattern

@@ -75,7 +75,7 @@ def test_the_question_names_object_and_time_and_an_object_inside_another_by_its_
     assert audit_records.entity_id_of("assistant-1~queue-7") == "queue-7"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=20),

@@ -256,7 +256,7 @@ def test_a_body_that_would_unpack_to_more_than_it_should_is_not_unpacked() -> No
 
 
 def test_what_is_packed_is_exact_for_any_bytes_and_damage_never_passes() -> None:
-    @settings(deadline=None, max_examples=80)
+    @settings(max_examples=80)
     @given(st.binary(max_size=400), st.none() | st.binary(max_size=400), st.data())
     def check(raw: bytes, base: bytes | None, data: st.DataObject) -> None:
         body = packing.pack(raw, base=base)
@@ -278,7 +278,7 @@ def test_what_is_packed_is_exact_for_any_bytes_and_damage_never_passes() -> None
 def test_whatever_is_kept_dropped_and_taken_in_the_rest_reads_back_exactly() -> None:
     step = st.tuples(st.sampled_from(["keep", "keep", "keep", "plain", "drop", "take in"]), st.integers(0, 200))
 
-    @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(step, min_size=5, max_size=30))
     def check(steps: list[tuple[str, int]]) -> None:
         Document.objects.filter(chain__isnull=False).update(body=b"", leans_on=None)

@@ -17,7 +17,7 @@ from tenants.models import Snapshot, TrackedConfig
 from tenants.searching import Hit
 from tests import page_world
 from tests.page_world import PageWorld
-from tests.tenants.documents.corpora import texts, unhurried
+from tests.tenants.documents.corpora import texts
 from tests.tenants.running import run
 
 SignIn = Callable[[str], Client]
@@ -43,7 +43,6 @@ def search_url(pages: PageWorld, query: str = "") -> str:
 # --- terms ------------------------------------------------------------------------------------------------------------
 
 
-@unhurried
 @given(texts, texts, st.text("aZ é–.-_7語ß", max_size=8))
 def test_a_text_that_holds_whole_words_of_what_was_asked_is_found_by_their_terms(
     before: str, after: str, words: str

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tenants import tickets
@@ -66,7 +66,6 @@ def test_anything_beyond_the_safe_part_is_refused_in_a_sentence(pattern: str) ->
     assert refused.value.messages[0].endswith(".")
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet="aA0-[](){}|?*+,.\\d1", max_size=40), st.text(alphabet="aA0-d1", max_size=tickets.LONGEST_TICKET)
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tenants.documents import Number, Value
@@ -20,9 +19,6 @@ def corpus(*parts: str) -> Path:
         pytest.skip(f"The corpus {'/'.join(parts)} is not beside this checkout (../shared).")
     return path
 
-
-# A busy machine is no failure, nor is the first run that builds the tables of characters.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Text as PostgreSQL and JSON can both hold it: no lone surrogates, no NUL.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)

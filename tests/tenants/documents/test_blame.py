@@ -25,7 +25,7 @@ from tenants.documents import (
     to_text,
 )
 from tests.real.blaming import carried, scalars_of, wrongly_blamed
-from tests.tenants.documents.corpora import corpus, unhurried, values
+from tests.tenants.documents.corpora import corpus, values
 from tests.tenants.documents.test_difference import items
 
 
@@ -62,13 +62,11 @@ def proven(versions: list[Value]) -> list[Field]:
     return fields
 
 
-@unhurried
 @given(st.lists(values, min_size=1, max_size=5))
 def test_any_documents_in_any_order_are_blamed_as_their_patches_carry_each_scalar(versions: list[Value]) -> None:
     proven(versions)
 
 
-@unhurried
 @given(st.lists(st.lists(items, max_size=7), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_lists_whose_items_come_go_repeat_move_and_are_edited_keep_what_is_known_of_each(
     versions: list[Any], chance: Any
@@ -85,7 +83,6 @@ def in_objects(leaves: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
     return st.recursive(leaves, lambda inner: st.dictionaries(names, inner, max_size=3), max_leaves=8)
 
 
-@unhurried
 @given(st.lists(in_objects(st.sampled_from([None, False, 0, 1, "EMEA", "", []])), min_size=1, max_size=6))
 def test_without_lists_a_field_is_the_version_s_after_which_it_was_always_the_same(versions: list[Value]) -> None:
     def at(value: Value, path: str) -> Any:

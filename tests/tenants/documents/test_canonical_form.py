@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from tenants.documents import Number, Value, canonical_bytes, digest, load
-from tests.tenants.documents.corpora import unhurried, values
+from tests.tenants.documents.corpora import values
 
 
 def test_the_form_is_sorted_exact_and_written_in_utf_8() -> None:
@@ -81,7 +81,6 @@ def test_a_string_of_many_zeros_is_written_as_it_is() -> None:
     assert canonical_bytes(value) == b'{"a":1e50,"b":["' + b"0" * 50 + b'",15e-1,true,null],"c":{},"d":[]}'
 
 
-@unhurried
 @given(values, values)
 def test_the_form_is_equal_exactly_when_the_values_are(one: Value, other: Value) -> None:
     # Python takes True for 1, JSON does not: their types are told apart here.
@@ -95,7 +94,6 @@ def test_the_form_is_equal_exactly_when_the_values_are(one: Value, other: Value)
     assert (canonical_bytes(one) == canonical_bytes(other)) == (typed(one) == typed(other))
 
 
-@unhurried
 @given(values)
 def test_the_form_is_json_of_the_same_value_and_its_own_form(value: Value) -> None:
     form = canonical_bytes(value)

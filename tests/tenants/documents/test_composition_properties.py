@@ -13,7 +13,7 @@ from tenants.documents import Choice, Touched, Value, composed, load, locate, pa
 from tenants.documents.canonical import canonical_bytes, digest
 from tenants.documents.difference import MISSING
 from tenants.documents.places import Index, Item, names_of
-from tests.tenants.documents.corpora import unhurried, values
+from tests.tenants.documents.corpora import values
 from tests.tenants.documents.test_composition import GRAIN, chosen, raw, side, undone, value_of
 from tests.tenants.documents.test_difference import items
 
@@ -71,7 +71,7 @@ def token_of(item: Any, key: str) -> str:
     return value if isinstance(value, str) else canonical_bytes(value).decode()
 
 
-fewer = settings(unhurried, max_examples=60)
+fewer = settings(max_examples=60)
 documents = st.dictionaries(st.sampled_from("abcd"), st.one_of(values, st.lists(items, max_size=6)), max_size=4)
 
 

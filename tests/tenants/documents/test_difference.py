@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tenants.documents import MISSING, Change, InvalidDocument, Number, Value, compare, load, resolve, same, to_text
 from tests.tenants.documents.applying import apply_changes
-from tests.tenants.documents.corpora import corpus, scalars, texts, unhurried, values
+from tests.tenants.documents.corpora import corpus, scalars, texts, values
 
 
 def rule(number: int, **members: Any) -> dict[str, Any]:
@@ -187,7 +187,6 @@ def test_a_nested_pointer_and_its_inside_can_be_volatile() -> None:
     ]
 
 
-@unhurried
 @given(values, values)
 def test_applying_the_changes_to_before_gives_after(before: Value, after: Value) -> None:
     found = compare(before, after)
@@ -217,7 +216,6 @@ items = st.one_of(
 )
 
 
-@unhurried
 @given(st.lists(items, max_size=9), st.lists(items, max_size=9), st.randoms(use_true_random=False))
 def test_applying_gives_after_for_lists_full_of_repetitions(
     one: list[Any], other: list[Any], chance: random.Random
@@ -228,13 +226,11 @@ def test_applying_gives_after_for_lists_full_of_repetitions(
         assert found.equal == same(one, after)
 
 
-@unhurried
 @given(values)
 def test_a_document_does_not_differ_from_its_copy(value: Value) -> None:
     assert compare(value, copy.deepcopy(value)).equal
 
 
-@unhurried
 @given(values, scalars, st.data())
 def test_one_edited_value_is_exactly_one_change(value: Value, new: Value, data: st.DataObject) -> None:
     after: Any = [copy.deepcopy(value)]
@@ -251,7 +247,6 @@ def test_one_edited_value_is_exactly_one_change(value: Value, new: Value, data: 
     assert change.path == "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
-@unhurried
 @given(st.lists(texts, min_size=2, max_size=30, unique=True), values, st.data())
 def test_one_planted_structural_change_is_exactly_one(names: list[str], content: Value, data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(["id", "name", "phrase", None]))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tenants.documents import Number, Value, same
 from tenants.documents.matching import _few_edits, common_subsequence, match_items
-from tests.tenants.documents.corpora import unhurried
 from tests.tenants.documents.test_difference import items
 
 words: st.SearchStrategy[list[Any]] = st.lists(st.sampled_from(["refund", "reset", "upgrade", 1, True]), max_size=14)
@@ -36,7 +35,6 @@ def check(pairs: list[tuple[int, int]], before: list[Any], after: list[Any]) -> 
     assert len(pairs) == longest(before, after)
 
 
-@unhurried
 @given(words, words)
 def test_both_ways_find_a_longest_common_subsequence(before: list[Any], after: list[Any]) -> None:
     tokens = [[(type(item).__name__, item) for item in items] for items in (before, after)]
@@ -61,7 +59,6 @@ def test_a_list_of_two_thousand_with_two_edits_is_not_asked_for_a_token() -> Non
     assert _few_edits(before, before[::-1]) is None
 
 
-@unhurried
 @given(st.lists(items, max_size=8), st.lists(items, max_size=8))
 def test_every_index_stays_moves_or_is_left_once(before: list[Value], after: list[Value]) -> None:
     found = match_items(before, after, identity_keys=("id",))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tenants.documents import Number, Value, compare, digest, load
 from tenants.remote import usable_for_if_match
 from tests.tenants.documents.applying import apply_changes
-from tests.tenants.documents.corpora import corpus, texts, unhurried, values
+from tests.tenants.documents.corpora import corpus, texts, values
 
 FORMS: Final[tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...]] = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -40,14 +40,12 @@ def exact(spelling: str) -> Fraction:
     return Fraction(Decimal(spelling))
 
 
-@unhurried
 @given(spelled(), spelled())
 def test_two_numbers_share_a_digest_exactly_when_their_exact_values_are_equal(one: str, other: str) -> None:
     same = digest(load(one.encode())) == digest(load(other.encode()))
     assert same == (exact(one) == exact(other))
 
 
-@unhurried
 @given(spelled(), st.integers(-30, 30))
 def test_a_number_keeps_its_digest_in_every_spelling_and_changes_it_with_its_last_digit(one: str, shift: int) -> None:
     value = Decimal(one)
@@ -68,14 +66,12 @@ def test_big_integers_that_one_double_stands_for_are_told_apart(one: int, other:
     assert (digest([Number(f"{one}.0")]) == digest([other])) == (one == other)
 
 
-@unhurried
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_two_doubles_share_a_digest_exactly_when_they_are_equal(one: float, other: float) -> None:
     same = digest(load(json.dumps(one).encode())) == digest(load(json.dumps(other).encode()))
     assert same == (one == other)
 
 
-@unhurried
 @given(texts)
 def test_the_normal_forms_of_a_text_are_as_many_configurations_as_texts(text: str) -> None:
     forms = {unicodedata.normalize(form, text) for form in FORMS} | {text}
@@ -86,7 +82,6 @@ def test_the_normal_forms_of_a_text_are_as_many_configurations_as_texts(text: st
 
 
 @pytest.mark.slow
-@unhurried
 @given(st.dictionaries(texts, values, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_keys_is_no_difference_and_the_order_of_items_is_one(
     members: dict[str, Value], random: object

@@ -24,7 +24,7 @@ from tenants.documents import (
     same,
     to_text,
 )
-from tests.tenants.documents.corpora import corpus, unhurried, values
+from tests.tenants.documents.corpora import corpus, values
 from tests.tenants.documents.test_difference import items, rule
 
 if TYPE_CHECKING:
@@ -47,14 +47,12 @@ def proven(before: Value, after: Value) -> list[Value]:
     return patch
 
 
-@unhurried
 @given(values, values)
 def test_the_patch_of_any_two_documents_gives_the_other_one_and_back(one: Value, other: Value) -> None:
     proven(one, other)
     proven(other, one)
 
 
-@unhurried
 @given(st.lists(items, max_size=9), st.lists(items, max_size=9), st.randoms(use_true_random=False))
 def test_lists_that_repeat_share_and_reorder_their_items_are_patched_in_order(
     one: list[Any], other: list[Any], chance: random.Random
@@ -64,7 +62,6 @@ def test_lists_that_repeat_share_and_reorder_their_items_are_patched_in_order(
         proven({"rules": [one, {"id": "r1", "inner": other}]}, {"rules": [{"id": "r1", "inner": after}, after, one]})
 
 
-@unhurried
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)), st.booleans())
 def test_items_that_moved_came_went_and_were_edited_at_once_land_where_they_belong(
     order: list[int], gone: set[int], come: set[int], nested: bool

@@ -21,7 +21,7 @@ from tenants.documents import (
     split,
     to_text,
 )
-from tests.tenants.documents.corpora import corpus, texts, unhurried, values
+from tests.tenants.documents.corpora import corpus, texts, values
 
 RAW = (
     b'\r\n{ "version" : 41 ,\n\t"content":{"minConfidence": 0.70, "tags":["a" , "\\u00e9" ]} ,'
@@ -93,7 +93,6 @@ def test_composing_refuses_what_would_be_nested_too_deep() -> None:
 spaces = st.text(" \t\r\n", max_size=3)
 
 
-@unhurried
 @given(st.dictionaries(texts, values, max_size=6), st.data())
 def test_slices_are_exact_and_compose_to_the_same_value(members: dict[str, Value], data: st.DataObject) -> None:
     raws = {key: to_text(value).encode() for key, value in members.items()}
@@ -112,7 +111,6 @@ def test_slices_are_exact_and_compose_to_the_same_value(members: dict[str, Value
     assert load(compose(found)) == load(raw.encode())
 
 
-@unhurried
 @given(values, values, st.data())
 def test_replacing_anywhere_changes_that_place_only(value: Value, new: Value, data: st.DataObject) -> None:
     tokens: list[str | int] = []

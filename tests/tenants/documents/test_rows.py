@@ -22,7 +22,7 @@ from tenants.documents import (
     unified,
     visible,
 )
-from tests.tenants.documents.corpora import corpus, texts, unhurried, values
+from tests.tenants.documents.corpora import corpus, texts, values
 
 BEFORE = load(
     b"""{"id": "907a", "version": 41, "description": "Canned answers.",
@@ -152,7 +152,6 @@ def check(before: Value, after: Value) -> None:
             assert all(row.kind == "same" for row in rows)
 
 
-@unhurried
 @given(values, values)
 def test_every_line_of_both_documents_stands_in_a_row_once_and_every_change_has_one_anchor(
     before: Value, after: Value
@@ -167,7 +166,6 @@ items = st.fixed_dictionaries(
 )
 
 
-@unhurried
 @given(st.lists(items, max_size=7, unique_by=lambda item: item["id"]), st.lists(items, max_size=7), st.data())
 def test_moved_and_edited_items_stand_in_rows_once(one: list[Any], other: list[Any], data: st.DataObject) -> None:
     check(one, other)
@@ -320,7 +318,6 @@ def test_the_trojan_source_corpus_is_shown_in_its_stored_order() -> None:
         assert chr(code) not in shown
 
 
-@unhurried
 @given(texts, texts)
 def test_no_row_holds_a_line_break_or_a_hidden_character(key: str, text: str) -> None:
     before: Value = {key: text}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenants.documents import InvalidDocument, Limits, Number, Value, load, to_text
-from tests.tenants.documents.corpora import corpus, unhurried, values
+from tests.tenants.documents.corpora import corpus, values
 
 # What JSONTestSuite says a parser must accept and PROTOCOL.md ("Bytes") refuses all the same.
 DOCUMENTED_REFUSALS = {
@@ -38,7 +38,6 @@ def test_numbers_keep_their_spelling_and_compare_by_value() -> None:
     assert Number("1e-1") not in (0, 1, Number("1"))
 
 
-@unhurried
 @given(st.integers(-(10**30), 10**30), st.integers(0, 30))
 def test_a_number_equals_and_hashes_as_the_integer_of_its_value(integer: int, zeros: int) -> None:
     for spelling in (f"{integer}.{'0' * (zeros + 1)}", f"{integer}e0", f"{integer}{'0' * zeros}E-{zeros}"):
@@ -164,7 +163,6 @@ def test_every_naughty_string_survives() -> None:
     assert load(to_text(value).encode()) == value
 
 
-@unhurried
 @given(values)
 def test_text_of_a_value_reads_back_as_the_value_with_every_spelling(value: Value) -> None:
     text = to_text(value)
@@ -179,7 +177,6 @@ def test_a_lone_surrogate_made_by_hand_has_no_text() -> None:
             to_text([Number("1.5"), text]).encode()
 
 
-@unhurried
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused_with_a_sentence(raw: bytes) -> None:
     try:
@@ -189,7 +186,6 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(raw: bytes) -> None:
         assert sentence.endswith(".")
 
 
-@unhurried
 @given(st.text(alphabet='{}[]",:0123456789-.eEtrufalsn\\ \n', max_size=40))
 def test_whatever_is_accepted_the_standard_parser_accepts_too(text: str) -> None:
     try:
