@@ -4,18 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.utils import timezone
 
-from rollbacks import actions, applying, audit, driving, freeze_actions, freezing, leases, transitions
+from rollbacks import actions, applying, audit, driving, freeze_actions, freezing
 from rollbacks.models import Attempt, AuditEntry, FreezeOverride, FreezeWindow, Rollback
 from tenants.access import Role
 from tenants.models import Membership
 from tests.rollbacks.conftest import QUICK, Desk
-from tests.rollbacks.test_last_moment import begun
-from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
 from tests.rollbacks.test_one_object import the_same_organization_again
-from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,32 +132,6 @@ def test_with_an_allow_window_rollbacks_run_only_inside_one(desk: Desk) -> None:
         desk.request()
     add(desk, closed_for(1), effect=FreezeWindow.Effect.ALLOW, resource_type="agentassist.config")
     assert desk.run(desk.approved()).verdict == "verified"
-
-
-def test_a_window_that_is_being_added_is_waited_for_and_refuses_the_intent(desk: Desk) -> None:
-    rollback = desk.approved()
-    lease = leases.Lease("test", 60)
-    with in_another_session(
-        lambda: transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
-    ) as begin:
-        with transaction.atomic():
-            add(desk)
-            beginning = begin()
-            until(waits_for_a_lock)
-        with pytest.raises(transitions.RunRefused, match="Quarter end"):
-            beginning.result(timeout=30)
-    assert not Attempt.objects.exists()
-
-
-def test_a_window_after_the_intent_keeps_the_first_byte_here(desk: Desk) -> None:
-    rollback = desk.approved()
-    attempt = begun(rollback)
-    add(desk)
-    driving.drive(attempt.pk, pace=QUICK)
-    rollback.refresh_from_db()
-    assert (rollback.state, rollback.verdict) == ("refused", "not_applied")
-    assert "Quarter end" in rollback.explanation
-    assert desk.writes() == []
 
 
 def test_a_window_after_a_lost_send_keeps_the_second_one_here_until_it_is_ended(desk: Desk) -> None:

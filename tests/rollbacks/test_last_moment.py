@@ -1,6 +1,7 @@
 """What changes between T1 and a send: a freeze, other credentials, a person who has seen enough."""
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 from django.db import transaction
@@ -10,6 +11,7 @@ from rollbacks import actions, applying, driving, leases, transitions
 from rollbacks.models import Attempt, Rollback
 from tenants import actions as tenants
 from tenants import connections
+from tests.rollbacks import test_freezing as freezes
 from tests.rollbacks.conftest import QUICK, UNTIL_NOTHING_IS_DUE, Desk
 from tests.rollbacks.test_locks import in_another_session, waits_for_a_lock
 from tests.waiting import until
@@ -31,29 +33,49 @@ def freeze(desk: Desk) -> None:
     tenants.freeze(desk.world.northwind, reason="Quarter-end change freeze", acting_user=desk.world.alice)
 
 
-def test_a_freeze_that_is_being_set_is_waited_for_and_refuses_the_intent(desk: Desk) -> None:
+def add_a_window(desk: Desk) -> None:
+    freezes.add(desk)
+
+
+# The switch on the tenant and a window of its calendar are asked in the same two moments.
+either_freeze = pytest.mark.parametrize(
+    ("set_it", "words"),
+    [
+        pytest.param(freeze, "Quarter-end change freeze", id="switch"),
+        pytest.param(add_a_window, freezes.REASON, id="window"),
+    ],
+)
+
+
+@either_freeze
+def test_a_freeze_that_is_being_set_is_waited_for_and_refuses_the_intent(
+    desk: Desk, set_it: Callable[[Desk], None], words: str
+) -> None:
     rollback = desk.approved()
     lease = leases.Lease("test", 60)
     with in_another_session(
         lambda: transitions.begin_attempt(rollback, lease=lease, horizon_seconds=1, actor="alice")
     ) as begin:
         with transaction.atomic():
-            freeze(desk)
+            set_it(desk)
             beginning = begin()
             until(waits_for_a_lock)
-        with pytest.raises(transitions.RunRefused, match="Quarter-end change freeze"):
+        with pytest.raises(transitions.RunRefused, match=words):
             beginning.result(timeout=30)
     assert not Attempt.objects.exists()
 
 
-def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_object(desk: Desk) -> None:
+@either_freeze
+def test_a_freeze_after_the_intent_keeps_the_first_byte_here_and_frees_the_object(
+    desk: Desk, set_it: Callable[[Desk], None], words: str
+) -> None:
     rollback = desk.approved()
     attempt = begun(rollback)
-    freeze(desk)
+    set_it(desk)
     driving.drive(attempt.pk, pace=QUICK)
     rollback.refresh_from_db()
     assert (rollback.state, rollback.verdict) == ("refused", "not_applied")
-    assert "Quarter-end change freeze" in rollback.explanation
+    assert words in rollback.explanation
     assert not attempt.sends.exists()
     assert desk.writes() == []
 
