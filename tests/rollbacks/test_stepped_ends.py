@@ -118,7 +118,7 @@ def test_a_draft_that_changes_after_the_order_was_turned_away_without_proof_is_n
     found = bench(desk, MESSENGER)
     rollback = found.approved()
     desk.world.practice.set_switches("northwind", propagation_seconds=0)
-    found.fault("rate_limited_429", "POST", "/draft/publish$", seconds=1)
+    found.fault("rate_limited_429", "POST", "/draft/publish$", seconds=3)
     assert found.run(rollback, pace=driving.Pace(patience=0.5, first_wait=0.01, horizon=0.5)).state == "applying"
     desk.world.practice.foreign_write(on_draft(found), edits=[{"path": "/description", "value": "Half done"}])
     done = found.run(rollback)
