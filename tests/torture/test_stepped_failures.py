@@ -103,10 +103,11 @@ def test_a_step_that_was_asked_to_wait_is_sent_once_more_and_lands_once(
 
 def test_a_draft_that_somebody_overwrites_before_it_is_published_is_not_published(desk: Desk) -> None:
     found = bench(desk, MESSENGER)
-    desk.world.practice.set_switches("northwind", propagation_seconds=1)
+    desk.world.practice.set_switches("northwind", propagation_seconds=3600)
     rollback = found.approved()
     slow = driving.Pace(patience=0.0, first_wait=0.01, horizon=20)
     assert found.run(rollback, pace=slow).state == "applying"
+    desk.world.practice.set_switches("northwind", propagation_seconds=0)
     path = f"/api/v2/webdeployments/configurations/{found.config.object_id}/versions/draft"
     desk.world.practice.foreign_write(path, edits=[{"path": "/description", "value": "Half done"}])
     done = found.run(rollback)
@@ -280,10 +281,11 @@ def test_one_altered_step_of_several_refuses_the_run_before_the_first(desk: Desk
 
 def test_a_step_that_is_altered_while_the_one_before_it_runs_is_not_sent(desk: Desk) -> None:
     found = bench(desk, MESSENGER)
-    desk.world.practice.set_switches("northwind", propagation_seconds=1)
+    desk.world.practice.set_switches("northwind", propagation_seconds=3600)
     rollback = found.approved()
     assert found.run(rollback, pace=driving.Pace(patience=0.0, first_wait=0.01, horizon=20)).state == "applying"
     rollback.steps.filter(number=3).update(path="/api/v2/webdeployments/deployments/another")
+    desk.world.practice.set_switches("northwind", propagation_seconds=0)
     done = found.run(rollback)
     assert (done.state, done.verdict) == ("failed", "not_applied")
     assert "no longer the one that was approved" in done.explanation
